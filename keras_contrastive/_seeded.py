@@ -1,0 +1,36 @@
+"""Random numbers from a seed, the same wherever they are drawn.
+
+Two things would make them differ between a pipeline and a step that XLA compiles:
+TensorFlow picks an algorithm by device unless it is told one, and XLA makes floats of
+the random bits in another way. So the bits are drawn, and the floats made here.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+_ALGORITHM = "philox"
+
+
+def uniform(
+    shape: Any, seed: tf.Tensor, low: float = 0.0, high: float = 1.0
+) -> tf.Tensor:
+    """Draws float32 numbers from [low, high).
+
+    Args:
+        shape: Shape of the result.
+        seed: Two integers, `(2,)`.
+        low: Lowest value.
+        high: What all values are below.
+    """
+    bits = tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=_ALGORITHM
+    )
+    # The 24 bits that float32 holds exactly.
+    unit = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
+    return low + (high - low) * unit
+
+
+def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
+    """Returns a seed `(2,)` that depends on both the seed and an integer."""
+    return tf.random.experimental.stateless_fold_in(seed, data, alg=_ALGORITHM)

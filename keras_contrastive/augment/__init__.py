@@ -1,0 +1,20 @@
+"""Image batch to view: keras-cv layers, and policies made of them."""
+
+from keras_contrastive.augment.color_jitter import ColorJitter
+from keras_contrastive.augment.gaussian_blur import GaussianBlur
+from keras_contrastive.augment.policy import Policy
+from keras_contrastive.augment.random_affine import RandomAffine
+from keras_contrastive.augment.random_resized_crop import RandomResizedCrop
+from keras_contrastive.augment.recipes import digits, simclr
+from keras_contrastive.augment.stateless import StatelessAugmentation
+
+__all__ = [
+    "ColorJitter",
+    "GaussianBlur",
+    "Policy",
+    "RandomAffine",
+    "RandomResizedCrop",
+    "StatelessAugmentation",
+    "digits",
+    "simclr",
+]

@@ -1,0 +1,7 @@
+"""The measures of `evaluation`, taken during `fit`."""
+
+from .feature_monitor import FeatureMonitor
+from .knn_monitor import KNNMonitor
+from .representation_monitor import RepresentationMonitor
+
+__all__ = ["FeatureMonitor", "KNNMonitor", "RepresentationMonitor"]

@@ -1,0 +1,1 @@
+"""The command line: absl flags to plain arguments; nothing else reads flags."""

@@ -1,0 +1,54 @@
+"""Every replica's rows on every replica, with their gradient."""
+
+import tensorflow as tf
+
+
+def replica_index() -> tf.Tensor | int:
+    """Returns this replica's number among all, 0 outside a replica."""
+    context = tf.distribute.get_replica_context()
+    return 0 if context is None else context.replica_id_in_sync_group
+
+
+def replica_count() -> int:
+    """Returns how many replicas step together under the current strategy."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def is_tpu(strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether a strategy runs on TPU cores."""
+    return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
+def all_gather(x: tf.Tensor) -> tf.Tensor:
+    """Concatenates a tensor over all replicas, in replica order.
+
+    Differentiable: the gradient that any replica sends to a row arrives, summed, at
+    the replica that the row came from.
+
+    Args:
+        x: `(batch, ...)`, of one size on all replicas.
+
+    Returns:
+        `(replicas * batch, ...)`, equal on all replicas; `x` itself on one replica.
+
+    Raises:
+        RuntimeError: If called for several replicas but outside of them.
+    """
+    replicas = replica_count()
+    if replicas == 1:
+        return x
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        raise RuntimeError(
+            "all_gather must be called inside a replica, in a function that is given "
+            "to `strategy.run`. Received: a call in cross-replica context"
+        )
+    if not is_tpu(context.strategy):
+        return context.all_gather(x, axis=0)
+    # TPUs have no gather of their own here: a sum of disjoint rows is one, and its
+    # gradient is the same sum.
+    batch = x.shape[0]
+    slot = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=x.dtype)
+    rows = tf.reshape(slot, [-1] + [1] * x.shape.rank) * x[None]
+    rows = context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
+    return tf.reshape(rows, [replicas * batch, *x.shape[1:]])

@@ -1,0 +1,20 @@
+"""Trunks, images to features, and heads, features to the embedding."""
+
+from keras_contrastive.encoders.backbone import from_backbone
+from keras_contrastive.encoders.batch_norm import BatchNormalization
+from keras_contrastive.encoders.convnet import convnet
+from keras_contrastive.encoders.create import NAMES, create
+from keras_contrastive.encoders.heads import projection_head
+from keras_contrastive.encoders.mlp import mlp
+from keras_contrastive.encoders.resnet import resnet
+
+__all__ = [
+    "NAMES",
+    "BatchNormalization",
+    "convnet",
+    "create",
+    "from_backbone",
+    "mlp",
+    "projection_head",
+    "resnet",
+]

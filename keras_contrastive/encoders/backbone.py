@@ -1,0 +1,52 @@
+"""Trunks that others built: keras.applications and KerasHub."""
+
+import keras
+
+
+def from_backbone(
+    model: keras.Model, pixel_range: tuple[float, float] = (0.0, 255.0)
+) -> keras.Model:
+    """Wraps a backbone so that it takes images in [0, 1] and gives pooled features.
+
+    A backbone whose output is a map is average pooled; one whose output is a
+    dictionary of maps (KerasHub's pyramids) gives its last.
+
+    Args:
+        model: A functional Keras model with one image input, of a fixed or of any
+            size, such as `keras.applications.ResNet50(include_top=False,
+            weights=None, input_shape=(64, 64, 3))`.
+        pixel_range: What the backbone takes for black and white. Most of
+            `keras.applications` take 0 to 255, or scale by a layer of their own.
+
+    Returns:
+        A model from `(batch, height, width, channels)` in [0, 1] to
+        `(batch, features)`. It shares the weights of `model`.
+
+    Raises:
+        TypeError: If `model` is not a Keras model with one image input.
+        ValueError: If its output is neither pooled features nor a map.
+    """
+    shape = getattr(model, "input_shape", None)
+    if isinstance(shape, dict) and len(shape) == 1:
+        shape = next(iter(shape.values()))
+    if not isinstance(model, keras.Model) or not (
+        isinstance(shape, tuple) and len(shape) == 4
+    ):
+        raise TypeError(
+            "`model` must be a functional Keras model with one image input of shape "
+            f"(batch, height, width, channels). Received: {type(model).__name__} with "
+            f"input shape {shape}"
+        )
+    low, high = pixel_range
+    inputs = keras.Input(shape[1:], name="image")
+    outputs = model(keras.layers.Rescaling(high - low, offset=low)(inputs))
+    if isinstance(outputs, dict):
+        outputs = list(outputs.values())[-1]
+    if len(outputs.shape) == 4:
+        outputs = keras.layers.GlobalAveragePooling2D()(outputs)
+    if len(outputs.shape) != 2:
+        raise ValueError(
+            "`model` must give pooled features (batch, features) or a map "
+            f"(batch, height, width, channels). Received: output shape {outputs.shape}"
+        )
+    return keras.Model(inputs, outputs, name=f"{model.name}_encoder")

@@ -1,0 +1,233 @@
+"""What every model shares: building, fitting, loss scaling, seeds in checkpoints."""
+
+import contextlib
+import random
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_contrastive.distribute import DistributedTrainer, replica_count
+from keras_contrastive.models.batches import check_dataset, select
+
+
+class ContrastiveModel(DistributedTrainer, keras.Model):
+    """A Keras Model whose method is its `train_step`.
+
+    A subclass builds all its parts in the constructor, so that the strategy in whose
+    scope it is made owns every variable, says in `features` what it reads of a batch,
+    and writes `train_step(batch)` in the order of its paper, ending in `minimise`.
+
+    Args:
+        seed: Seed of all that the model draws; None draws one.
+        **kwargs: `name`, `dtype`.
+    """
+
+    features: tuple[str, ...] = ("image", "views")
+
+    def __init__(self, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.seed = random.randrange(2**31) if seed is None else seed
+        # Of its own, because the optimizer does not count the steps that an overflow
+        # makes it skip, and their views would be drawn again.
+        self.step = self.add_weight(
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="step",
+        )
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Configures training, as for every Keras model, and builds the optimizer.
+
+        The model brings its own loss. The optimizer is built here, in the strategy's
+        scope, because `fit` would build it inside a replica.
+
+        Raises:
+            ValueError: If a loss is given, or an option that Keras does not support
+                under several replicas.
+        """
+        if kwargs.get("loss") is not None:
+            raise ValueError(
+                f"{type(self).__name__} brings its own loss; expected no `loss`. "
+                f"Received: loss={kwargs['loss']!r}"
+            )
+        with self.distribute_strategy.scope():
+            super().compile(*args, **kwargs)
+            replicas = self.distribute_strategy.num_replicas_in_sync
+            if replicas > 1 and self.optimizer.gradient_accumulation_steps:
+                raise ValueError(
+                    "`optimizer` must have no gradient_accumulation_steps under "
+                    f"{replicas} replicas, where Keras 3.15 does not support it. "
+                    f"Received: {self.optimizer.gradient_accumulation_steps}"
+                )
+            self.optimizer.build(self.trainable_variables)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles a reloaded model as the saved one was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Trains the model; see `keras.Model.fit`.
+
+        Args:
+            x: A batched `tf.data.Dataset` of images, `(images, labels)`,
+                `{"image", ...}` or `{"views": (a, b), ...}`, or an array of images.
+                Features that the model does not use are dropped.
+            *args: As for `keras.Model.fit`.
+            **kwargs: As for `keras.Model.fit`.
+
+        Returns:
+            Keras's History.
+
+        Raises:
+            ValueError: If there is nothing to train on or the images are unfit. What
+                was learnt before stays.
+        """
+        if kwargs.get("validation_data") is not None:
+            kwargs["validation_data"] = self._prepared(kwargs["validation_data"])
+        if isinstance(x, tf.data.Dataset):
+            # Keras warns of its own default when it is given a dataset.
+            kwargs.setdefault("shuffle", False)
+        before = int(self.step.numpy())
+        with _readable_errors():
+            history = super().fit(self._prepared(x), *args, **kwargs)
+        started = kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1)
+        if started and int(self.step.numpy()) == before:
+            raise ValueError("`x` must hold at least one batch. Received: no batches")
+        return history
+
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Returns the loss and the metrics; see `keras.Model.evaluate`."""
+        # `fit` evaluates batches that it has prepared already.
+        prepared = kwargs.get("_use_cached_eval_dataset", False)
+        with _readable_errors():
+            return super().evaluate(
+                x if prepared else self._prepared(x), *args, **kwargs
+            )
+
+    def _prepared(self, x: Any) -> Any:
+        if not isinstance(x, tf.data.Dataset):
+            return x
+        dataset = x.map(
+            lambda *element: select(
+                element[0] if len(element) == 1 else element, self.features
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        check_dataset(dataset, self.distribute_strategy.num_replicas_in_sync)
+        self.check_spec(dataset.element_spec)
+        return dataset
+
+    def check_spec(self, spec: dict[str, Any]) -> None:
+        """Stops before the first step at features that the model cannot take.
+
+        Args:
+            spec: The features' `tf.TensorSpec`s, by name.
+
+        Raises:
+            ValueError: If a feature is missing or has a shape that does not fit.
+        """
+
+    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+        """Returns what to differentiate for this replica's mean loss.
+
+        The optimizer sums gradients over the replicas, so each brings its share; under
+        float16 the optimizer's loss scale comes on top.
+
+        Args:
+            loss: Mean over this replica's examples, a scalar.
+        """
+        total = loss + sum(tf.cast(x, loss.dtype) for x in self.losses)
+        return self.optimizer.scale_loss(total / replica_count())
+
+    def minimise(self, tape: tf.GradientTape, scaled_loss: tf.Tensor) -> None:
+        """Takes one optimizer step and counts it.
+
+        Args:
+            tape: The tape that saw `scaled_loss` computed.
+            scaled_loss: What `scaled` returned.
+        """
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled_loss, variables)
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            gradients = _skipped_together(gradients)
+        # The counters wait for the gradients, and so for every check before them: a
+        # step that is refused is not counted.
+        with tf.control_dependencies([g for g in gradients if g is not None]):
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            self.step.assign_add(1)
+
+    def results(self) -> dict[str, tf.Tensor]:
+        """Returns the metrics so far, by name."""
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _seed_variables(self) -> list[keras.Variable]:
+        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the model's own variables and the states of all seed generators.
+
+        Keras 3.15 saves no seed generator's state, and a resumed run would draw the
+        first numbers again.
+        """
+        super().save_own_variables(store)
+        for index, variable in enumerate(self._seed_variables()):
+            store[f"seed_state_{index}"] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads what `save_own_variables` saved."""
+        for index, variable in enumerate(self._seed_variables()):
+            variable.assign(store[f"seed_state_{index}"][...])
+        names = store.keys()  # An H5 store cannot be iterated.
+        own = {k: store[k] for k in names if not k.startswith("seed_state_")}
+        super().load_own_variables(own)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {"name": self.name, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ContrastiveModel":
+        """Rebuilds the model and its parts."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(value)
+            if isinstance(value, dict) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return cls(**parts)
+
+
+def _skipped_together(gradients: list[Any]) -> list[Any]:
+    """Makes every replica's gradients NaN where any replica's are not finite.
+
+    Keras's loss scaling looks at each replica alone: one that overflows would skip
+    its step while the others sum its infinities into theirs.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return gradients
+    present = [gradient for gradient in gradients if gradient is not None]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in present])
+    count = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.float32))
+    together = count >= float(context.num_replicas_in_sync)
+    return [
+        None if g is None else tf.where(together, g, tf.constant(float("nan"), g.dtype))
+        for g in gradients
+    ]
+
+
+@contextlib.contextmanager
+def _readable_errors():
+    """Turns a check that failed inside a graph into a ValueError with its words."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if "Received:" not in error.message:
+            raise
+        words = error.message[error.message.index("`") :].split("\n\t [[")[0]
+        raise ValueError(words.replace("] [", " ").strip().rstrip("]")) from error

@@ -1,0 +1,7 @@
+"""What the contrastive papers train with and Keras lacks."""
+
+from keras_contrastive.optimizers.lars import LARS
+from keras_contrastive.optimizers.schedule import warmup_cosine
+from keras_contrastive.optimizers.sgd import SGD
+
+__all__ = ["LARS", "SGD", "warmup_cosine"]

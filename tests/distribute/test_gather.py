@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_contrastive as kc
+
+
+def test_one_replica_gathers_itself():
+    x = tf.ones([2, 3])
+    assert kc.distribute.all_gather(x) is x
+
+
+def test_rows_come_in_replica_order_with_their_gradient(two_devices):
+    x = np.arange(12, dtype=np.float32).reshape(4, 3)
+    weigh = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    parts = two_devices.experimental_distribute_values_from_function(
+        lambda c: tf.constant(x[2 * c.replica_id_in_sync_group :][:2])
+    )
+
+    @tf.function
+    def step(part):
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        with tf.GradientTape() as tape:
+            tape.watch(part)
+            everyone = kc.distribute.all_gather(part)
+            loss = tf.reduce_sum(tf.gather(weigh, replica) * tf.square(everyone))
+        return everyone, tape.gradient(loss, part)
+
+    everyone, gradient = two_devices.run(step, args=(parts,))
+    for copy in two_devices.experimental_local_results(everyone):
+        np.testing.assert_array_equal(copy, x)
+    joined = tf.concat(two_devices.experimental_local_results(gradient), 0)
+    np.testing.assert_allclose(joined, weigh.sum(0) * 2 * x, rtol=1e-6)
+
+
+def test_outside_of_replicas_it_says_so(two_devices):
+    with two_devices.scope(), pytest.raises(RuntimeError, match="Received: a call in"):
+        kc.distribute.all_gather(tf.ones([2, 3]))
+
+
+def test_strategies_by_name():
+    assert kc.distribute.strategy("auto").num_replicas_in_sync == 1
+    mirrored = kc.distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"])
+    assert mirrored.num_replicas_in_sync == 2
+    with pytest.raises(ValueError, match=r"`name`.*mirrored.*Received: 'ddp'"):
+        kc.distribute.strategy("ddp")
+    with pytest.raises(ValueError, match=r"ParameterServerStrategy.*Received: "):
+        kc.distribute.strategy("parameter_server")
+    with pytest.raises(ValueError, match=r"devices.*Received: \['gpus'\]"):
+        kc.distribute.strategy("mirrored", gpus=2)

@@ -1,0 +1,1 @@
+"""The methods as slow NumPy loops, written from the papers."""
