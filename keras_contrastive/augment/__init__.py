@@ -5,7 +5,7 @@ from keras_contrastive.augment.gaussian_blur import GaussianBlur
 from keras_contrastive.augment.policy import Policy
 from keras_contrastive.augment.random_affine import RandomAffine
 from keras_contrastive.augment.random_resized_crop import RandomResizedCrop
-from keras_contrastive.augment.recipes import digits, simclr
+from keras_contrastive.augment.recipes import digits, moco_v1, moco_v2, simclr
 from keras_contrastive.augment.stateless import StatelessAugmentation
 
 __all__ = [
@@ -16,5 +16,7 @@ __all__ = [
     "RandomResizedCrop",
     "StatelessAugmentation",
     "digits",
+    "moco_v1",
+    "moco_v2",
     "simclr",
 ]

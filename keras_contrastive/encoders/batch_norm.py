@@ -1,5 +1,8 @@
 """Batch normalisation over the global batch, fused where one device holds it all."""
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
 
@@ -17,6 +20,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     (Chan et al. 1979), which no cancellation spoils, unlike E[x^2] - E[x]^2.
 
+    Within `split_statistics` the global batch falls into groups that are normalised
+    each by itself.
+
     Args:
         momentum: Share of the old moving statistics that an update keeps.
         epsilon: Added to the variance.
@@ -31,6 +37,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         # Keras's own synchronisation is not used, but the flag tells what this does.
         kwargs.setdefault("synchronized", True)
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+        self._groups = 1
         if self.axis != -1 or self.renorm:
             raise ValueError(
                 "BatchNormalization takes `axis=-1` and no `renorm`. "
@@ -43,7 +50,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=False)
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync if context else 1
-        if replicas > 1:
+        if self._groups > 1:
+            outputs, mean, variance = self._in_groups(inputs, context)
+        elif replicas > 1:
             outputs, mean, variance = self._over_replicas(inputs, context)
         else:
             outputs, mean, variance = self._fused(inputs)
@@ -81,6 +90,22 @@ class BatchNormalization(keras.layers.BatchNormalization):
             outputs = tf.reshape(outputs, tf.shape(inputs))
         return outputs, mean, variance
 
+    def _in_groups(self, inputs: tf.Tensor, context: tf.distribute.ReplicaContext):
+        """Normalises this replica's share of the groups, one after the other."""
+        replicas = context.num_replicas_in_sync if context else 1
+        if self._groups % replicas:
+            raise ValueError(
+                f"`groups` must be a multiple of the {replicas} replicas, which share "
+                f"them equally. Received: {self._groups}"
+            )
+        parts = tf.split(inputs, self._groups // replicas)
+        outputs, means, variances = zip(*map(self._fused, parts), strict=True)
+        mean, variance = (tf.reduce_mean(tf.stack(x), 0) for x in (means, variances))
+        if replicas > 1:
+            average = tf.distribute.ReduceOp.MEAN
+            mean, variance = (context.all_reduce(average, x) for x in (mean, variance))
+        return tf.concat(outputs, 0), mean, variance
+
     def _over_replicas(self, inputs: tf.Tensor, context: tf.distribute.ReplicaContext):
         inputs = tf.cast(inputs, tf.float32)
         axes = list(range(inputs.shape.rank - 1))
@@ -94,3 +119,48 @@ class BatchNormalization(keras.layers.BatchNormalization):
             inputs, mean, variance, offset, scale, self.epsilon
         )
         return outputs, mean, variance
+
+
+@contextlib.contextmanager
+def split_statistics(layers: list[keras.layers.Layer], groups: int) -> Iterator[None]:
+    """Splits what a step's batch norm sees: each group is normalised by itself.
+
+    The global batch falls into `groups` equal runs of rows, whatever the number of
+    replicas, as if each group were a device of its own with its own statistics. This
+    is what shuffling batch norm needs where one device holds the whole batch. The
+    moving statistics take the mean over the groups.
+
+        with split_statistics([encoder, head], groups=8):
+            features = head(encoder(images, training=True), training=True)
+
+    Source: the "splits" of virtual batch norm as He et al. 2019
+    (https://arxiv.org/abs/1911.05722), section 3.3, have them over GPUs.
+
+    Args:
+        layers: Models or layers; every `BatchNormalization` of this package in them
+            is split, Keras's own cannot be.
+        groups: Number of groups, at least 1, a multiple of the number of replicas.
+
+    Raises:
+        ValueError: If `groups` is below 1, or batch norm of another kind is among the
+            layers.
+    """
+    inner = [found for layer in layers for found in layer._flatten_layers()]
+    ours = [x for x in inner if isinstance(x, BatchNormalization)]
+    foreign = [
+        x.name
+        for x in inner
+        if isinstance(x, keras.layers.BatchNormalization) and x not in ours
+    ]
+    if groups < 1 or (groups > 1 and foreign):
+        raise ValueError(
+            "`groups` must be at least 1, and 1 where a net has Keras's own batch norm "
+            f"layers, which cannot be split. Received: {groups}, with {foreign}"
+        )
+    for layer in ours:
+        layer._groups = groups
+    try:
+        yield
+    finally:
+        for layer in ours:
+            layer._groups = 1

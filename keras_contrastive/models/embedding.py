@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_contrastive import _seeded
 from keras_contrastive.distribute import replica_count
 from keras_contrastive.losses.cosine import unit
 from keras_contrastive.models.base import ContrastiveModel
@@ -70,8 +71,7 @@ class EmbeddingModel(ContrastiveModel):
             step: Number of the step; -1 in evaluation, whose views are always drawn
                 alike.
         """
-        # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        seed = self.step_seed(step)
         batch = select(data, self.features)
         source = "image" if "image" in batch else "views"
         batch[source] = tf.nest.map_structure(
@@ -81,6 +81,17 @@ class EmbeddingModel(ContrastiveModel):
         check_view(self.encoder, views[0].shape)
         return views
 
+    def step_seed(self, step: tf.Tensor | int, stream: int | None = None) -> tf.Tensor:
+        """Returns two integers `(2,)` that are a step's own.
+
+        Args:
+            step: Number of the step.
+            stream: What is drawn from them; the views take 0 and 1.
+        """
+        # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        return seed if stream is None else _seeded.fold_in(seed, stream)
+
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at views that the encoder cannot take."""
         check_forms(spec, self.augment)
@@ -89,6 +100,21 @@ class EmbeddingModel(ContrastiveModel):
                 check_view(self.encoder, view.shape)
         else:
             check_view(self.encoder, spec["image"].shape, sized=False)
+
+    def picked(self, logits: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
+        """Returns the mean cross entropy of picking the positive; records metrics.
+
+        Args:
+            logits: Minus the energies of each row's pairs, `(batch, candidates)`.
+            positive: Column of each row's positive, `(batch,)` int32.
+        """
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
+        )
+        chosen = tf.argmax(logits, axis=1, output_type=positive.dtype)
+        self.loss_mean.update_state(loss)
+        self.accuracy.update_state(tf.cast(chosen == positive, tf.float32))
+        return loss
 
     def watch(self, embeddings: tf.Tensor) -> None:
         """Records the standard deviation of unit embeddings: the collapse alarm.

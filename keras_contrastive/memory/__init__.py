@@ -1,0 +1,5 @@
+"""What outlives a step: the feature queue."""
+
+from keras_contrastive.memory.feature_queue import FeatureQueue
+
+__all__ = ["FeatureQueue"]
