@@ -1,7 +1,7 @@
 """Trunks, images to features, and heads, features to the embedding."""
 
 from keras_contrastive.encoders.backbone import from_backbone
-from keras_contrastive.encoders.batch_norm import BatchNormalization
+from keras_contrastive.encoders.batch_norm import BatchNormalization, local_statistics
 from keras_contrastive.encoders.convnet import convnet
 from keras_contrastive.encoders.create import NAMES, create
 from keras_contrastive.encoders.heads import projection_head
@@ -14,6 +14,7 @@ __all__ = [
     "convnet",
     "create",
     "from_backbone",
+    "local_statistics",
     "mlp",
     "projection_head",
     "resnet",

@@ -1,7 +1,14 @@
 """Batch normalisation over the global batch, fused where one device holds it all."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
+
+# Of the thread, because every replica runs in one of its own.
+_LOCAL = contextvars.ContextVar("local_statistics", default=False)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -41,7 +48,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Normalises `(batch, ..., channels)` over all axes but the last."""
         if not (training and self.trainable):
             return super().call(inputs, training=False)
-        context = tf.distribute.get_replica_context()
+        context = None if _LOCAL.get() else tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync if context else 1
         if replicas > 1:
             outputs, mean, variance = self._over_replicas(inputs, context)
@@ -94,3 +101,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
             inputs, mean, variance, offset, scale, self.epsilon
         )
         return outputs, mean, variance
+
+
+@contextlib.contextmanager
+def local_statistics() -> Iterator[None]:
+    """Lets batch norm see no further than the rows that it is called with.
+
+    Within it, a `BatchNormalization` of this package normalises by the statistics of
+    its inputs, whatever other replicas hold. Gradient caching needs it, because a
+    chunk is never in memory together with another.
+    """
+    token = _LOCAL.set(True)
+    try:
+        yield
+    finally:
+        _LOCAL.reset(token)

@@ -1,7 +1,17 @@
 """One Keras Model a method, its `train_step` on one screen."""
 
 from keras_contrastive.models.base import ContrastiveModel
+from keras_contrastive.models.dcl import DCL
 from keras_contrastive.models.embedding import EmbeddingModel
 from keras_contrastive.models.simclr import SimCLR
+from keras_contrastive.models.sup_con import SupCon
+from keras_contrastive.models.two_views import TwoViewModel
 
-__all__ = ["ContrastiveModel", "EmbeddingModel", "SimCLR"]
+__all__ = [
+    "DCL",
+    "ContrastiveModel",
+    "EmbeddingModel",
+    "SimCLR",
+    "SupCon",
+    "TwoViewModel",
+]

@@ -31,7 +31,34 @@ def simclr_on_views():
     return kc.models.SimCLR(trunk(), projection_dim=8, temperature=0.5, seed=3)
 
 
-MODELS = {"SimCLR": simclr, "SimCLR on views": simclr_on_views}
+def simclr_in_chunks():
+    """Two chunks a view, one where two replicas share the batch, and blocks."""
+    return kc.models.SimCLR(
+        trunk(),
+        mild(),
+        projection_dim=8,
+        temperature=0.5,
+        chunk_size=8,
+        block_size=12,
+        seed=3,
+    )
+
+
+def dcl():
+    return kc.models.DCL(trunk(), mild(), projection_dim=8, temperature=0.5, seed=3)
+
+
+def sup_con():
+    return kc.models.SupCon(trunk(), mild(), projection_dim=8, temperature=0.5, seed=3)
+
+
+MODELS = {
+    "SimCLR": simclr,
+    "SimCLR on views": simclr_on_views,
+    "SimCLR in chunks": simclr_in_chunks,
+    "DCL": dcl,
+    "SupCon": sup_con,
+}
 
 
 def images(count=64, seed=0):
