@@ -118,6 +118,9 @@ def _over_blocks(
 ) -> tuple[Any, ...]:
     """Runs `state = step(start, size, *state)` from block to block, one at a time."""
     count = _size(candidates, 0)
+    # XLA compiles the loop even where it does not run, and a block must fit for that.
+    known = isinstance(count, int)
+    block_size = min(block_size, count) if known else tf.minimum(block_size, count)
     full, rest = count // block_size, count % block_size
     if not isinstance(full, int) or full > 0:
         _, *state = tf.while_loop(

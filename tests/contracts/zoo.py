@@ -49,7 +49,7 @@ def dcl():
 
 
 def sup_con():
-    return kc.models.SupCon(trunk(), mild(), projection_dim=8, temperature=0.5, seed=3)
+    return kc.models.SupCon(trunk(), mild(), projection_dim=8, seed=3)
 
 
 MODELS = {
