@@ -1,5 +1,6 @@
 """What every embedding method shares: a trunk, the views of a batch, their spread."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras_contrastive.distribute import replica_count
 from keras_contrastive.losses.cosine import unit
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.batches import check_batch_size, select
+from keras_contrastive.models.gradient_cache import GradientCache
 from keras_contrastive.models.views import check_forms, check_view, make_views
 
 
@@ -57,6 +59,8 @@ class EmbeddingModel(ContrastiveModel):
         self.encoder = encoder
         self.augment = augment
         self.feature_dim = shape[1]
+        # A subclass that embeds a batch in chunks sets it.
+        self.cache: GradientCache | None = None
         self.spread = keras.metrics.Mean(name="embedding_std")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -91,6 +95,32 @@ class EmbeddingModel(ContrastiveModel):
         # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
         seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
         return seed if stream is None else _seeded.fold_in(seed, stream)
+
+    def learn(
+        self,
+        views: tuple[tf.Tensor, ...],
+        contrast: Callable[[list[tf.Tensor]], tf.Tensor],
+    ) -> None:
+        """Takes one optimizer step along a loss of the views' embeddings.
+
+        Args:
+            views: What `embed` takes.
+            contrast: Returns this replica's mean loss, given what `embed` returned.
+        """
+        if self.cache is None:
+            with tf.GradientTape() as tape:
+                scaled_loss = self.scaled(contrast(self.embed(views, training=True)))
+            self.minimise(tape, scaled_loss)
+            return
+        embeddings = self.cache.embed(views)
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            scaled_loss = self.scaled(contrast(embeddings))
+        share = self.share(tf.constant(1.0))
+        variables = self.trainable_variables
+        self.apply(
+            self.cache.gradients(tape, scaled_loss, embeddings, views, variables, share)
+        )
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at views that the encoder cannot take."""

@@ -7,7 +7,11 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive.distribute import all_gather
-from keras_contrastive.encoders import projection_head, split_statistics
+from keras_contrastive.encoders import (
+    check_splittable,
+    projection_head,
+    split_statistics,
+)
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.memory import FeatureQueue
@@ -90,7 +94,7 @@ class MoCo(EmbeddingModel):
         self.temperature = check_temperature(temperature)
         self.projection_layers = projection_layers
         self.hidden_dim = hidden_dim
-        self.batch_norm_groups = batch_norm_groups
+        self.batch_norm_groups = check_splittable(encoder, batch_norm_groups)
         self.symmetric = symmetric
         self.projection = projection_head(
             self.feature_dim,
@@ -99,9 +103,7 @@ class MoCo(EmbeddingModel):
             projection_layers,
             batch_norm=False,
         )
-        # Stops here, and not in the first step, where groups cannot be made.
-        with split_statistics([encoder], batch_norm_groups):
-            self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
+        self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
         self.queue = FeatureQueue(queue_size, projection_dim)
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
@@ -110,7 +112,7 @@ class MoCo(EmbeddingModel):
     def embed(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         """Returns the queries of a view, `(batch, projection_dim)`."""
         groups = self.batch_norm_groups if training else 1
-        with split_statistics([self.encoder], groups):
+        with split_statistics(groups):
             features = self.encoder(images, training=training)
         return self.projection(features, training=training)
 

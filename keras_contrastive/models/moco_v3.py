@@ -11,6 +11,7 @@ from keras_contrastive.encoders import projection_head
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.models.embedding import EmbeddingModel
+from keras_contrastive.models.gradient_cache import GradientCache
 from keras_contrastive.models.momentum import MomentumEncoder
 
 
@@ -40,6 +41,8 @@ class MoCoV3(EmbeddingModel):
         momentum: Of the key encoder, in [0, 1), or a schedule of the step such as
             `kc.optimizers.CosineMomentum`, which is the paper's.
         temperature: Above 0.
+        chunk_size: Images of one view that pass the trunk at once, on each replica, so
+            that a batch of thousands fits; see `GradientCache`. None: all.
         seed: Seed of the views; None draws one.
         **kwargs: `name`.
 
@@ -56,6 +59,7 @@ class MoCoV3(EmbeddingModel):
         hidden_dim: int = 4096,
         momentum: float | Callable[[Any], Any] = 0.99,
         temperature: float = 1.0,
+        chunk_size: int | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -70,33 +74,39 @@ class MoCoV3(EmbeddingModel):
             projection_dim, projection_dim, hidden_dim, name="predictor"
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
+        self.chunk_size = chunk_size
+        if chunk_size is not None:
+            layers = [encoder, self.projection, self.predictor]
+            self.cache = GradientCache(layers, chunk_size)
+            self.key_cache = GradientCache(self.key_encoder.copies, chunk_size)
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
-    def embed(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns the queries of a view, `(batch, projection_dim)`."""
-        features = self.encoder(images, training=training)
-        projected = self.projection(features, training=training)
-        return self.predictor(projected, training=training)
+    def embed(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
+        """Returns the queries of each view, `(batch, projection_dim)`."""
+        layers = [self.encoder, self.projection, self.predictor]
+        return [_through(layers, view, training) for view in views]
+
+    def keys(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
+        """Returns the momentum keys of each view, `(batch, projection_dim)`."""
+        if self.cache is not None:
+            return self.key_cache.embed(views, training, move=training)
+        return [self.key_encoder(view, training=training) for view in views]
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Compares each view's queries with the other view's keys."""
         views = self.views(data, step=self.step)
-        keys = [self.key_encoder(view, training=True) for view in views]
-        with tf.GradientTape() as tape:
-            queries = [self.embed(view, training=True) for view in views]
-            loss = self.contrast(queries, keys)
-            scaled_loss = self.scaled(loss)
-        self.minimise(tape, scaled_loss)
+        keys = self.keys(views, training=True)
+        self.learn(views, lambda queries: self.contrast(queries, keys))
         self.key_encoder.follow([self.encoder, self.projection], self.step)
         return self.results()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Computes the loss and the metrics in inference mode."""
         views = self.views(data, step=-1)
-        keys = [self.key_encoder(view, training=False) for view in views]
-        self.contrast([self.embed(view, training=False) for view in views], keys)
+        keys = self.keys(views, training=False)
+        self.contrast(self.embed(views, training=False), keys)
         return self.results()
 
     def contrast(self, queries: list[tf.Tensor], keys: list[tf.Tensor]) -> tf.Tensor:
@@ -131,4 +141,13 @@ class MoCoV3(EmbeddingModel):
             "hidden_dim": self.hidden_dim,
             "momentum": momentum,
             "temperature": self.temperature,
+            "chunk_size": self.chunk_size,
         }
+
+
+def _through(
+    layers: list[keras.layers.Layer], x: tf.Tensor, training: bool
+) -> tf.Tensor:
+    for layer in layers:
+        x = layer(x, training=training)
+    return x

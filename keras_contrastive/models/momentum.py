@@ -104,7 +104,7 @@ def shuffled_keys(
     order = tf.argsort(_seeded.uniform([total], seed), stable=True)
     start = replica_index() * count
     own = tf.gather(all_gather(images), tf.slice(order, [start], [count]))
-    with split_statistics(encode.copies, groups):
+    with split_statistics(groups):
         keys = all_gather(encode(own, training=True))
     back = tf.slice(tf.argsort(order), [start], [count])
     return tf.gather(keys, back)

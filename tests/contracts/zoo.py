@@ -33,6 +33,22 @@ def simclr_on_views():
     return kc.models.SimCLR(trunk(), None, projection_dim=8, temperature=0.5, seed=3)
 
 
+def simclr_in_chunks():
+    """Two chunks a view, one where two replicas share the batch, and blocks."""
+    sizes = {"chunk_size": 8, "block_size": 12}
+    return kc.models.SimCLR(
+        trunk(), None, projection_dim=8, temperature=0.5, seed=3, **sizes
+    )
+
+
+def dcl():
+    return kc.models.DCL(trunk(), None, projection_dim=8, temperature=0.5, seed=3)
+
+
+def sup_con():
+    return kc.models.SupCon(trunk(), None, projection_dim=8, seed=3)
+
+
 def moco():
     # Not a multiple of the batch, and shorter than an epoch: an image must not meet
     # its own older key.
@@ -52,6 +68,10 @@ def moco_v3():
     return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, seed=3)
 
 
+def moco_v3_in_chunks():
+    return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, chunk_size=8, seed=3)
+
+
 def nnclr():
     return kc.models.NNCLR(trunk(), None, 8, 16, 16, 40, 0.5, seed=3)
 
@@ -59,9 +79,13 @@ def nnclr():
 MODELS = {
     "SimCLR on images": simclr,
     "SimCLR": simclr_on_views,
+    "SimCLR in chunks": simclr_in_chunks,
+    "DCL": dcl,
+    "SupCon": sup_con,
     "MoCo": moco,
     "MoCo, symmetric": moco_symmetric,
     "MoCo v3": moco_v3,
+    "MoCo v3 in chunks": moco_v3_in_chunks,
     "NNCLR": nnclr,
 }
 # The others take ready views, which spares each of their tests the augmentation.

@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_contrastive.encoders import BatchNormalization, split_statistics
+from keras_contrastive.encoders import (
+    BatchNormalization,
+    check_splittable,
+    split_statistics,
+)
 
 
 def both(**options):
@@ -94,8 +98,7 @@ def test_other_axes_are_refused():
 def test_split_groups_are_normalised_each_by_itself():
     x = np.random.default_rng(0).normal(3, 2, (12, 4, 4, 3)).astype("float32")
     layer, _ = both()
-    model = keras.Sequential([keras.Input((4, 4, 3)), layer])
-    with split_statistics([model], 3):
+    with split_statistics(3):
         ours = layer(x, training=True)
     means, variances = [], []
     for part, out in zip(np.split(x, 3), np.split(ours.numpy(), 3), strict=True):
@@ -109,7 +112,7 @@ def test_split_groups_are_normalised_each_by_itself():
         layer.moving_variance, 0.9 + 0.1 * np.mean(variances, 0), rtol=1e-4
     )
     # Outside, and after an error inside, the batch is whole again.
-    with pytest.raises(RuntimeError, match="stop"), split_statistics([model], 3):
+    with pytest.raises(RuntimeError, match="stop"), split_statistics(3):
         raise RuntimeError("stop")
     whole = layer(x, training=True).numpy()
     assert abs(whole.mean()) < 1e-5
@@ -119,7 +122,7 @@ def test_split_groups_are_normalised_each_by_itself():
 def test_groups_belong_to_the_global_batch(two_devices):
     x = np.random.default_rng(0).normal(3, 2, (8, 2, 2, 3)).astype("float32")
     alone = BatchNormalization()
-    with split_statistics([alone], 4):
+    with split_statistics(4):
         expected = alone(x, training=True)
     with two_devices.scope():
         shared = BatchNormalization()
@@ -130,7 +133,7 @@ def test_groups_belong_to_the_global_batch(two_devices):
 
     @tf.function
     def step(part):
-        with split_statistics([shared], 4):
+        with split_statistics(4):
             return shared(part, training=True)
 
     out = two_devices.run(step, args=(parts,))
@@ -141,7 +144,7 @@ def test_groups_belong_to_the_global_batch(two_devices):
 
     @tf.function
     def uneven(part):
-        with split_statistics([shared], 3):
+        with split_statistics(3):
             return shared(part, training=True)
 
     with pytest.raises(ValueError, match=r"multiple of the 2 replicas.*Received: 3"):
@@ -150,9 +153,13 @@ def test_groups_belong_to_the_global_batch(two_devices):
 
 def test_what_cannot_be_split_is_refused():
     ours, theirs = both()
-    with pytest.raises(ValueError, match=r"Keras's own.*Received: 2"):  # noqa: SIM117
-        with split_statistics([ours, theirs], 2):
-            pass
+    net = keras.Sequential([keras.Input((4, 4, 3)), ours, theirs])
+    with pytest.raises(ValueError, match=r"Keras's own.*Received: 2"):
+        check_splittable(net, 2)
+    assert check_splittable(net, 1) == 1
+    assert check_splittable(keras.Sequential([ours]), 2) == 2
+    with pytest.raises(ValueError, match=r"at least 1.*Received: 0"):
+        check_splittable(net, 0)
     with pytest.raises(ValueError, match=r"at least 1.*Received: 0"):  # noqa: SIM117
-        with split_statistics([ours], 0):
+        with split_statistics(0):
             pass

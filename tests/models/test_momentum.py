@@ -61,7 +61,7 @@ def test_shuffling_parts_a_query_from_the_group_of_its_key():
     trunk = zoo.trunk()
     encode = MomentumEncoder([trunk], 0.9)
     images = tf.constant(zoo.images(16) / 255, tf.float32)
-    with kc.encoders.split_statistics(encode.copies, 8):
+    with kc.encoders.split_statistics(8):
         in_order = encode(images, training=True)
     different = [
         np.abs(shuffled_keys(encode, images, 8, [1, step]) - in_order).max(1)
