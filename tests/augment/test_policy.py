@@ -21,6 +21,7 @@ POLICIES = {
     "simclr": lambda: kc.augment.simclr(32),
     "cifar": lambda: kc.augment.simclr(32, strength=0.5, blur=False),
     "digits": lambda: kc.augment.digits(32),
+    "pirl": lambda: kc.augment.pirl(32),
 }
 
 
@@ -185,3 +186,11 @@ def test_simclr_has_the_papers_table():
     crop, jitter = kc.augment.simclr(32, strength=0.5, blur=False).layers
     assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
     assert jitter.hue == 0.1
+
+
+def test_pirl_has_the_papers_table():
+    crop, jitter = kc.augment.pirl(224).layers
+    assert (crop.area, crop.flip_rate) == ((0.08, 1.0), 0.5)
+    assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
+    assert (jitter.hue, jitter.rate, jitter.grey_rate) == (0.2, 1.0, 0.2)
+    assert len(kc.augment.pirl(224, blur=True).layers) == 3
