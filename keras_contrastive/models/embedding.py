@@ -70,16 +70,24 @@ class EmbeddingModel(ContrastiveModel):
             step: Number of the step; -1 in evaluation, whose views are always drawn
                 alike.
         """
+        batch, seed = self.checked(data), self.seed_of(step)
+        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
+        check_view(self.encoder, views[0].shape)
+        return views
+
+    def seed_of(self, step: tf.Tensor | int) -> tf.Tensor:
+        """Returns the seed of all that a step draws, `(2,)`."""
         # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        return tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+
+    def checked(self, data: Any) -> dict[str, Any]:
+        """Returns the features of a batch that the model uses, at least two images."""
         batch = select(data, self.features)
         source = "image" if "image" in batch else "views"
         batch[source] = tf.nest.map_structure(
             lambda images: check_batch_size(images, replica_count()), batch[source]
         )
-        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
-        check_view(self.encoder, views[0].shape)
-        return views
+        return batch
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at views that the encoder cannot take."""

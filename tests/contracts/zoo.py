@@ -31,7 +31,26 @@ def simclr_on_views():
     return kc.models.SimCLR(trunk(), projection_dim=8, temperature=0.5, seed=3)
 
 
-MODELS = {"SimCLR": simclr, "SimCLR on views": simclr_on_views}
+def pirl(**options):
+    options = {"augment": mild(), "negatives": 24, "temperature": 0.5} | options
+    return kc.models.PIRL(trunk(), 64, projection_dim=8, seed=3, **options)
+
+
+def pirl_rotation_npid_on_views():
+    return pirl(augment=None, transform="rotation", h="npid")
+
+
+def pirl_in_batch():
+    return pirl(negatives="batch")
+
+
+MODELS = {
+    "SimCLR": simclr,
+    "SimCLR on views": simclr_on_views,
+    "PIRL": pirl,
+    "PIRL rotation, npid, on views": pirl_rotation_npid_on_views,
+    "PIRL in batch": pirl_in_batch,
+}
 
 
 def images(count=64, seed=0):
@@ -60,5 +79,6 @@ def dataset(name, batch_size=16, count=64):
                 policy(batch["image"], seed=tf.stack([i, v])) for v in (0, 1)
             ),
             "label": batch["label"],
+            "id": batch["id"],
         }
     )
