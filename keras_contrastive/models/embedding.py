@@ -75,17 +75,21 @@ class EmbeddingModel(ContrastiveModel):
             step: Number of the step; -1 in evaluation, whose views are always drawn
                 alike.
         """
-        seed = self.step_seed(step)
+        batch, seed = self.checked(data), self.seed_of(step)
+        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
+        check_view(self.encoder, views[0].shape)
+        return views
+
+    def checked(self, data: Any) -> dict[str, Any]:
+        """Returns the features of a batch that the model uses, at least two images."""
         batch = select(data, self.features)
         source = "image" if "image" in batch else "views"
         batch[source] = tf.nest.map_structure(
             lambda images: check_batch_size(images, replica_count()), batch[source]
         )
-        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
-        check_view(self.encoder, views[0].shape)
-        return views
+        return batch
 
-    def step_seed(self, step: tf.Tensor | int, stream: int | None = None) -> tf.Tensor:
+    def seed_of(self, step: tf.Tensor | int, stream: int | None = None) -> tf.Tensor:
         """Returns two integers `(2,)` that are a step's own.
 
         Args:

@@ -125,7 +125,7 @@ class MoCo(EmbeddingModel):
                 self.key_encoder,
                 image,
                 self.batch_norm_groups,
-                self.step_seed(self.step, 2 + number),
+                self.seed_of(self.step, 2 + number),
             )
             for number, (_, image) in enumerate(pairs)
         ]

@@ -23,6 +23,7 @@ POLICIES = {
     "moco_v1": lambda: kc.augment.moco_v1(32),
     "moco_v2": lambda: kc.augment.moco_v2(32),
     "digits": lambda: kc.augment.digits(32),
+    "pirl": lambda: kc.augment.pirl(32),
 }
 
 
@@ -199,3 +200,11 @@ def test_moco_s_policies_have_the_papers_tables():
     assert (jitter.rate, jitter.grey_rate, jitter.hue) == (0.8, 0.2, 0.1)
     assert jitter.brightness == jitter.contrast == jitter.saturation == 0.4
     assert (blur.rate, blur.sigma) == (0.5, (0.1, 2.0))
+
+
+def test_pirl_has_the_papers_table():
+    crop, jitter = kc.augment.pirl(224).layers
+    assert (crop.area, crop.flip_rate) == ((0.08, 1.0), 0.5)
+    assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
+    assert (jitter.hue, jitter.rate, jitter.grey_rate) == (0.2, 1.0, 0.2)
+    assert len(kc.augment.pirl(224, blur=True).layers) == 3

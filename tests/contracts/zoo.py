@@ -76,6 +76,19 @@ def nnclr():
     return kc.models.NNCLR(trunk(), None, 8, 16, 16, 40, 0.5, seed=3)
 
 
+def pirl(**options):
+    options = {"negatives": 24, "temperature": 0.5} | options
+    return kc.models.PIRL(trunk(), 64, projection_dim=8, seed=3, **options)
+
+
+def pirl_rotation_npid():
+    return pirl(transform="rotation", h="npid")
+
+
+def pirl_in_batch_on_images():
+    return pirl(augment=mild(), negatives="batch")
+
+
 MODELS = {
     "SimCLR on images": simclr,
     "SimCLR": simclr_on_views,
@@ -87,9 +100,12 @@ MODELS = {
     "MoCo v3": moco_v3,
     "MoCo v3 in chunks": moco_v3_in_chunks,
     "NNCLR": nnclr,
+    "PIRL": pirl,
+    "PIRL, rotation, npid": pirl_rotation_npid,
+    "PIRL in batch on images": pirl_in_batch_on_images,
 }
 # The others take ready views, which spares each of their tests the augmentation.
-ON_IMAGES = {"SimCLR on images"}
+ON_IMAGES = {"SimCLR on images", "PIRL in batch on images"}
 
 
 def images(count=64, seed=0):
