@@ -86,7 +86,7 @@ def pirl_rotation_npid():
 
 
 def pirl_in_batch_on_images():
-    return pirl(augment=mild(), negatives="batch")
+    return pirl(augment=mild(), transform="rotation", negatives="batch")
 
 
 MODELS = {
