@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_contrastive.encoders import BatchNormalization
+from keras_contrastive.encoders import BatchNormalization, local_statistics
 
 
 def both(**options):
@@ -89,3 +89,24 @@ def test_replicas_normalise_over_the_global_batch(two_devices):
 def test_other_axes_are_refused():
     with pytest.raises(ValueError, match=r"axis=-1.*Received: axis=1"):
         BatchNormalization(axis=1)
+
+
+def test_local_statistics_are_those_of_the_rows_at_hand(two_devices):
+    x = np.random.default_rng(0).normal(2, 3, (8, 5)).astype("float32")
+    with two_devices.scope():
+        layer = BatchNormalization()
+        layer.build((None, 5))
+
+    def normalised(rows):
+        with local_statistics(), keras.StatelessScope():
+            return layer(rows, training=True)
+
+    halves = two_devices.experimental_distribute_values_from_function(
+        lambda context: tf.constant(np.split(x, 2)[context.replica_id_in_sync_group])
+    )
+    both = two_devices.experimental_local_results(
+        two_devices.run(tf.function(normalised), args=(halves,))
+    )
+    for half, ours in zip(np.split(x, 2), both, strict=True):
+        expected = (half - half.mean(0)) / np.sqrt(half.var(0) + 1e-5)
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
