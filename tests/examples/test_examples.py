@@ -36,3 +36,13 @@ def test_simclr_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
     knn = float(printed.split("kNN ")[1].split("%")[0])
     assert knn > 80
     assert kc.export.load_encoder(out).image_shape == (32, 32, 3)
+
+
+def test_the_streaming_benchmark_measures_both_ways(capsys):
+    example("benchmarks/streaming_nt_xent").main([64], block_size=48, calls=1)
+    row = capsys.readouterr().out.splitlines()[-1]
+    batch, dense, streaming, *peaks = row.strip("| ").split(" | ")
+    assert batch == "64"
+    assert float(dense) >= 0
+    assert float(streaming) >= 0
+    assert all(float(peak.replace(",", "")) > 100 for peak in peaks)
