@@ -36,19 +36,19 @@ def pirl(**options):
     return kc.models.PIRL(trunk(), 64, projection_dim=8, seed=3, **options)
 
 
-def pirl_rotation_npid_on_views():
-    return pirl(augment=None, transform="rotation", h="npid")
+def pirl_on_views():
+    return pirl(augment=None, transform="rotation")
 
 
 def pirl_in_batch():
-    return pirl(negatives="batch")
+    return pirl(transform="rotation", negatives="batch", h="npid")
 
 
 MODELS = {
     "SimCLR": simclr,
     "SimCLR on views": simclr_on_views,
     "PIRL": pirl,
-    "PIRL rotation, npid, on views": pirl_rotation_npid_on_views,
+    "PIRL on views": pirl_on_views,
     "PIRL in batch": pirl_in_batch,
 }
 
