@@ -37,11 +37,8 @@ def pirl(**options):
 
 
 def pirl_on_views():
-    return pirl(augment=None, transform="rotation")
-
-
-def pirl_in_batch():
-    return pirl(transform="rotation", negatives="batch", h="npid")
+    """Everything that `pirl` is not: turned, against the batch, with a constant Z."""
+    return pirl(augment=None, transform="rotation", negatives="batch", h="npid")
 
 
 MODELS = {
@@ -49,7 +46,6 @@ MODELS = {
     "SimCLR on views": simclr_on_views,
     "PIRL": pirl,
     "PIRL on views": pirl_on_views,
-    "PIRL in batch": pirl_in_batch,
 }
 
 

@@ -388,3 +388,24 @@ def test_a_batch_as_large_as_the_set_is_named():
     data = zoo.dataset("PIRL", batch_size=64)
     with pytest.raises(ValueError, match=r"`dataset_size`.*batch size of 64.*Received"):
         model.fit(data, verbose=0)
+
+
+def test_nothing_is_counted_before_the_ids_are_checked():
+    """By the graph, because a race would tell it on some runs only."""
+    model = compiled(augment=None)
+    step = tf.function(model.train_step).get_concrete_function(
+        tf.nest.map_structure(tf.constant, batch())
+    )
+    moving = model.encoder.layers[2].moving_mean.handle
+    captured = dict((id(a), b) for a, b in step.graph.captures)
+    inner = captured[id(moving)]
+    assigns = [op for op in inner.consumers() if op.type == "AssignVariableOp"]
+    assert len(assigns) == 2
+    for assign in assigns:
+        seen, waiting = set(), [assign]
+        while waiting:
+            op = waiting.pop()
+            if op not in seen:
+                seen.add(op)
+                waiting += [x.op for x in op.inputs] + list(op.control_inputs)
+        assert "ResourceGather" in {op.type for op in seen}
