@@ -169,8 +169,11 @@ class Jigsaw(StatelessAugmentation):
         patches = tf.gather(cells, places[:, 0], axis=1, batch_dims=1)
         patches = tf.gather(patches, places[:, 1], axis=2, batch_dims=1)
         if self.color is not None:
+            # Shapes at run time: a batch of unknown size leaves no static ones.
             colors = {
-                name.removeprefix("color_"): tf.reshape(value, [-1, *value.shape[2:]])
+                name.removeprefix("color_"): tf.reshape(
+                    value, tf.concat([[-1], tf.shape(value)[2:]], axis=0)
+                )
                 for name, value in transformations.items()
                 if name.startswith("color_")
             }

@@ -89,6 +89,8 @@ class MemoryBank(keras.layers.Layer):
     def _random_unit_vectors(self, shape: Any, dtype: Any = None) -> tf.Tensor:
         # Drawn by NumPy, in seconds for a million entries; TensorFlow takes twice that.
         vectors = np.random.default_rng(self.seed).standard_normal(shape, np.float32)
+        # A zero has no direction, and of a million numbers one may be.
+        vectors[~vectors.any(axis=1), 0] = 1
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return tf.convert_to_tensor(vectors)
 

@@ -117,10 +117,13 @@ class PIRL(TransformedModel):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Pushes the energy down for an image and its transformation."""
-        image, transformed = self.views(data, step=self.step)
         ids = self.ids(data)
         everyone = None if ids is None else all_gather(ids)
         positive, negatives = self.recall(self.step, ids, everyone)
+        # Batch norm would count images whose ids are refused.
+        with tf.control_dependencies([] if ids is None else [positive, negatives]):
+            views = self.views(data, step=self.step)
+            image, transformed = map(tf.identity, views)
         with tf.GradientTape() as tape:
             f, g = self.embed(image, transformed, training=True)
             loss = self.contrast(f, g, positive, negatives, training=True)
@@ -157,9 +160,10 @@ class PIRL(TransformedModel):
         """Reads the bank: the entries of `ids`, and others than those of `everyone`."""
         if self.bank is None:
             return None, None
+        positive = None if ids is None else self.bank.lookup(ids)
         seed = _seeded.fold_in(self.seed_of(step), _NOISE)
         _, negatives = self.bank.sample(self.negatives, exclude=everyone, seed=seed)
-        return None if ids is None else self.bank.lookup(ids), negatives
+        return positive, negatives
 
     def contrast(
         self,

@@ -92,6 +92,16 @@ def test_compiled_patches_equal_the_pipeline_s():
     np.testing.assert_allclose(ours, layer(batch, seed=[1, 2]), atol=2e-5)
 
 
+def test_a_batch_of_unknown_size_is_cut_alike():
+    layer, batch = Jigsaw(32), images(6, 32, 32)
+    cut_ = tf.function(
+        lambda x: layer(x, seed=[1, 2], offset=0, total=2 * tf.shape(x)[0]),
+        input_signature=[tf.TensorSpec([None, 32, 32, 3], tf.uint8)],
+    )
+    expected = layer(batch, seed=[1, 2], offset=0, total=12)
+    np.testing.assert_allclose(cut_(batch), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("image_size", "crop_size", "patch_size"),
     [(224, 255, 64), (32, 30, 8), (16, 15, 4), (64, 72, 18)],

@@ -62,3 +62,28 @@ def test_the_streaming_benchmark_measures_both_ways(capsys):
     assert float(dense) >= 0
     assert float(streaming) >= 0
     assert all(float(peak.replace(",", "")) > 100 for peak in peaks)
+
+
+def test_pirl_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(kc.data, "load", coloured)
+    out = tmp_path / "encoder"
+    example("pirl_cifar10").main(negatives=64, epochs=2, batch_size=64, out=str(out))
+    printed = capsys.readouterr().out
+    assert float(printed.split("kNN ")[1].split("%")[0]) > 80
+    assert kc.export.load_encoder(out).image_shape == (32, 32, 3)
+
+
+def test_memory_bank_averages_what_it_saw(capsys):
+    at_last = example("memory_bank").main(passes=8)
+    printed = capsys.readouterr().out
+    at_first = float(printed.split("digit: ")[1].split()[0])
+    assert at_last > at_first + 0.2
+    assert "4096 negatives, 0 of them in the batch" in printed
+
+
+def test_memory_costs_measures_every_memory(monkeypatch):
+    benchmark = example("benchmarks/memory_costs")
+    for name, (_, make) in benchmark.MEMORIES.items():
+        monkeypatch.setitem(benchmark.MEMORIES, name, ((1000, 2000), make))
+        table = benchmark.table(name, benchmark.measure(name, repeats=2))
+        assert "2,000" in table
