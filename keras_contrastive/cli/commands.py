@@ -3,12 +3,15 @@
 import dataclasses
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 PROGRAM = "keras-contrastive"
+_WIDTH = 88
+# Longer lists of choices would hide the flag that they belong to.
+_LONGEST_CHOICES = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +23,16 @@ class Command:
         summary: One line.
         define: Defines the command's flags on the `FlagValues` that it is given.
         run: Runs the command with the flags' values by name.
+        headings: What stands above a group of flags in the help, by its first flag.
+        closing: Returns what stands at the end of the help.
     """
 
     name: str
     summary: str
     define: Callable[[flags.FlagValues], None]
     run: Callable[[dict[str, Any]], None]
+    headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    closing: Callable[[], str] = str
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Parses the arguments and runs; returns the exit status.
@@ -64,17 +71,25 @@ class Command:
         """Returns the help of the command, one flag a paragraph."""
         lines = [self.summary, "", f"usage: {PROGRAM} {self.name} [--flag=value ...]"]
         for name in values:
-            flag = values[name]
-            choices = getattr(flag.parser, "enum_values", None)
+            if name in self.headings:
+                lines += ["", self.headings[name]]
+            flag, words = values[name], values[name].help
+            choices = "|".join(getattr(flag.parser, "enum_values", None) or [])
+            if choices:
+                # absl repeats them there.
+                words = words.removeprefix(f"<{choices}>: ")
             default = "" if flag.default is None else f" [{flag.default_as_str}]"
-            kind = f"={'|'.join(choices)}" if choices else ""
-            if not flag.boolean and not choices:
-                kind = "=" + name.split("_")[-1].upper()
+            if choices and len(choices) <= _LONGEST_CHOICES:
+                kind = f"={choices}"
+            else:
+                kind = "" if flag.boolean else "=" + name.split("_")[-1].upper()
             lines += ["", f"  --{name}{kind}{default.replace(chr(39), '')}"]
             indent = " " * 6
             lines += textwrap.wrap(
-                flag.help, 80, initial_indent=indent, subsequent_indent=indent
+                words, _WIDTH, initial_indent=indent, subsequent_indent=indent
             )
+        if closing := self.closing():
+            lines += ["", closing]
         return "\n".join(lines)
 
 
