@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from absl import flags
@@ -62,7 +62,10 @@ class Command:
             FileExistsError,
             PermissionError,
         ) as error:
-            print(f"{PROGRAM} {self.name}: {_as_flags(error)}", file=sys.stderr)
+            print(
+                f"{PROGRAM} {self.name}: {_as_flags(error, set(values))}",
+                file=sys.stderr,
+            )
             print(f"Try: {PROGRAM} {self.name} --help", file=sys.stderr)
             return 2
         return 0
@@ -93,13 +96,13 @@ class Command:
         return "\n".join(lines)
 
 
-def _as_flags(error: Exception) -> str:
-    """Returns an error's words, the arguments in them written as flags."""
+def _as_flags(error: Exception, names: Set[str]) -> str:
+    """Returns an error's words, an argument that is a flag written as one."""
     words = str(error).strip()
     if isinstance(error, flags.Error):
         return words
     head, tick, rest = words.partition("`")
     name, tock, tail = rest.partition("`")
-    if tick and tock and not head and name.isidentifier():
+    if tick and tock and not head and name in names:
         return f"--{name}{tail}"
     return words

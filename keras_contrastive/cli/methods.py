@@ -8,8 +8,6 @@ import keras
 
 from keras_contrastive import models, optimizers
 
-PLACES = ("pipeline", "device")
-
 Arguments = dict[str, Any]
 
 
@@ -33,7 +31,6 @@ class Method:
         prepare: Turns the values of these flags, the number of images and the number
             of steps into arguments of the class.
         uses_labels: Whether it learns from labels, given its arguments.
-        places: Where the views may be made; the first one is the default.
     """
 
     model: str
@@ -41,7 +38,6 @@ class Method:
     arguments: Mapping[str, Any]
     prepare: Callable[[Arguments, int, int], Arguments] = _as_given
     uses_labels: Callable[[Mapping[str, Any]], bool] = _without_labels
-    places: tuple[str, ...] = PLACES
 
     def make(
         self,
@@ -161,8 +157,6 @@ METHODS = {
             "nce": "softmax",
         },
         _with_bank,
-        # The jigsaw is cut from the image, not from a view of it.
-        places=("device",),
     ),
     # Hadsell et al. 2006, "Dimensionality Reduction by Learning an Invariant Mapping";
     # triplets: https://arxiv.org/abs/1503.03832

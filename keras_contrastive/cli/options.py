@@ -4,13 +4,14 @@ from absl import flags
 
 from keras_contrastive import encoders
 from keras_contrastive.cli import arguments, recipes
-from keras_contrastive.cli.methods import METHODS, PLACES
+from keras_contrastive.cli.methods import METHODS
 from keras_contrastive.cli.policies import POLICIES
 from keras_contrastive.cli.recipes import RECIPES
 from keras_contrastive.distribute import NAMES as STRATEGIES
 
 OPTIMIZERS = ("sgd", "lars", "adam")
 SCHEDULES = ("cosine", "steps", "constant")
+PLACES = ("pipeline", "device")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 HEADINGS = {
     "method": "WHAT IS TRAINED",
@@ -81,8 +82,8 @@ def define(values: flags.FlagValues) -> None:
         "augment_on",
         None,
         PLACES,
-        "Where: in the input pipeline (the default; pirl cannot), or in the training "
-        "step on the device.",
+        "Where: in the input pipeline, or in the training step on the device, where "
+        "pirl cuts its jigsaw from the image itself and not from a second view.",
     )
     whole("epochs", None, 1, "Passes over the images.")
     whole("batch_size", None, 2, "Images a step, over all replicas.")

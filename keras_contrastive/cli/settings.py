@@ -86,15 +86,48 @@ def resolve(given: Mapping[str, Any], image_shape: tuple[int | None, ...]) -> Se
     names = {field.name for field in dataclasses.fields(Settings)}
     values = {key: value for key, value in given.items() if key in names}
     values |= {"method": method, "dataset": dataset, "recipe": name}
-    for key, value in _defaults(recipe, given, method, side).items():
+    for key, value in _defaults(recipe, given, side).items():
         if values[key] is None:
             values[key] = value
-    _check(values, given)
+    _check(values)
     # A recipe of another method says nothing about this one's arguments.
     of_recipe = recipe.arguments if recipe.method == method else {}
     return Settings(
         **values, arguments={**METHODS[method].arguments, **of_recipe, **own}
     )
+
+
+def _defaults(
+    recipe: Recipe, given: Mapping[str, Any], side: int | None
+) -> dict[str, Any]:
+    """Returns the values of the flags that were not given."""
+    fields = dataclasses.asdict(recipe)
+    for name in ("method", "dataset", "arguments", "source"):
+        del fields[name]
+    if not given["recipe"] and recipe.dataset != "contrastive_digits":
+        fields["image_size"] = min(side or 224, 224)
+    epochs = given["epochs"] or recipe.epochs
+    schedule = given["schedule"] or recipe.schedule
+    share = recipe.warmup_epochs / recipe.epochs if schedule == "cosine" else 0
+    return fields | {
+        "warmup_epochs": share * epochs,
+        "checkpoint_every": math.ceil(epochs / 20),
+        "knn_every": math.ceil(epochs / 10),
+    }
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Stops at values that do not go together."""
+    epochs, warmup = values["epochs"], values["warmup_epochs"]
+    if warmup >= epochs:
+        raise ValueError(
+            f"`warmup_epochs` must be below the {epochs} epochs. Received: {warmup}"
+        )
+    if warmup and values["schedule"] != "cosine":
+        raise ValueError(
+            "`warmup_epochs` must be 0 unless --schedule=cosine. "
+            f"Received: {warmup} with --schedule={values['schedule']}"
+        )
 
 
 def fitted(settings: Settings, explicit: Set[str], images: int) -> Settings:
@@ -107,9 +140,14 @@ def fitted(settings: Settings, explicit: Set[str], images: int) -> Settings:
         settings: Of the run.
         explicit: Names of the flags that were given.
         images: Number of images to train on.
+
+    Raises:
+        ValueError: If the batch does not go with an argument.
     """
     batch = settings.batch_size
-    most = max(images // 2 // batch, 1) * batch
+    # What enters a queue in a step.
+    rows = batch * (2 if settings.arguments.get("symmetric") else 1)
+    most = max(images // 2 // batch * batch, rows)
     smaller = {
         name: most
         for name, value in settings.arguments.items()
@@ -119,46 +157,28 @@ def fitted(settings: Settings, explicit: Set[str], images: int) -> Settings:
         and value > most
     }
     arguments = settings.arguments | smaller
+    _check_batch(arguments, batch, rows)
     return dataclasses.replace(settings, arguments=arguments)
 
 
-def _defaults(
-    recipe: Recipe, given: Mapping[str, Any], method: str, side: int | None
-) -> dict[str, Any]:
-    """Returns the values of the flags that were not given."""
-    fields = dataclasses.asdict(recipe)
-    for name in ("method", "dataset", "arguments", "source"):
-        del fields[name]
-    if not given["recipe"] and recipe.dataset != "contrastive_digits":
-        fields["image_size"] = min(side or 224, 224)
-    epochs = given["epochs"] or recipe.epochs
-    schedule = given["schedule"] or recipe.schedule
-    share = recipe.warmup_epochs / recipe.epochs if schedule == "cosine" else 0
-    return fields | {
-        "augment_on": METHODS[method].places[0],
-        "warmup_epochs": share * epochs,
-        "checkpoint_every": math.ceil(epochs / 20),
-        "knn_every": math.ceil(epochs / 10),
-    }
-
-
-def _check(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Stops at values that do not go together."""
-    epochs, warmup = values["epochs"], values["warmup_epochs"]
-    if warmup >= epochs:
+def _check_batch(arguments: Arguments, batch: int, rows: int) -> None:
+    """Stops at arguments that do not go with the size of the batch."""
+    queue = arguments.get("queue_size")
+    if queue is not None and queue < rows:
         raise ValueError(
-            f"`warmup_epochs` must be below the {epochs} epochs. Received: {warmup}"
+            f"`queue_size` must be at least {rows}, which a step of "
+            f"--batch_size={batch} puts in. Received: {queue}"
         )
-    if warmup and values["schedule"] != "cosine":
+    groups = arguments.get("batch_norm_groups") or 1
+    if batch % groups or batch == groups:
         raise ValueError(
-            "`warmup_epochs` must be 0 unless --schedule=cosine. "
-            f"Received: {warmup} with --schedule={values['schedule']}"
+            f"`batch_norm_groups` must divide --batch_size={batch} and leave each "
+            f"group two images at least. Received: {groups}"
         )
-    places = METHODS[values["method"]].places
-    if values["augment_on"] not in places:
+    chunk = arguments.get("chunk_size") or 1
+    if batch % chunk:
         raise ValueError(
-            f"`augment_on` must be {' or '.join(places)} for {values['method']}. "
-            f"Received: {values['augment_on']}"
+            f"`chunk_size` must divide --batch_size={batch}. Received: {chunk}"
         )
 
 

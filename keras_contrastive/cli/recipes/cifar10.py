@@ -25,6 +25,9 @@ _cifar10_sgd = functools.partial(
     batch_size=256,
     source="no paper's: SGD, as comparisons on one GPU have it",
 )
+_pirl_cifar10 = functools.partial(
+    _cifar10_sgd, method="pirl", augmentation="pirl", augment_on="device"
+)
 RECIPES = {
     "simclr_cifar10": _cifar10(
         method="simclr",
@@ -74,13 +77,9 @@ RECIPES = {
     "nnclr_cifar10": _cifar10_sgd(
         method="nnclr", arguments={"queue_size": 8192, "temperature": 0.2}
     ),
-    "pirl_cifar10": _cifar10_sgd(
-        method="pirl", augmentation="pirl", arguments={"negatives": 4096}
-    ),
-    "pirl_rotation_cifar10": _cifar10_sgd(
-        method="pirl",
-        augmentation="pirl",
-        arguments={"negatives": 4096, "transform": "rotation"},
+    "pirl_cifar10": _pirl_cifar10(arguments={"negatives": 4096}),
+    "pirl_rotation_cifar10": _pirl_cifar10(
+        arguments={"negatives": 4096, "transform": "rotation"}
     ),
     "siamese_cifar10": _cifar10_sgd(method="siamese"),
 }

@@ -27,6 +27,7 @@ _pirl_imagenet = functools.partial(
     _imagenet_sgd,
     method="pirl",
     augmentation="pirl",
+    augment_on="device",
     epochs=800,
     batch_size=1024,
     source="https://arxiv.org/abs/1912.01991",

@@ -28,6 +28,7 @@ class Recipe:
     source: str
     schedule: str = "cosine"
     warmup_epochs: float = 0
+    augment_on: str = "pipeline"
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def line(self) -> str:
