@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -28,6 +29,8 @@ def two_steps(name, tmp_path, monkeypatch, capsys, *more):
         pretrain.export, "export_encoder", lambda model, path: models.append(model)
     )
     monkeypatch.setattr(pretrain, "draw", lambda *_: None)
+    nothing = keras.callbacks.Callback()
+    monkeypatch.setattr(pretrain, "Checkpoint", lambda *_: nothing)
     folder = tmp_path / "run"
     arguments = ["--epochs=1", "--evaluate_images=0", f"--output_dir={folder}", *more]
     assert main(["pretrain", f"--recipe={name}", *arguments]) == 0
