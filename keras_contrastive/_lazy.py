@@ -13,7 +13,9 @@ import keras
 LAZY_CLASSES = {
     "ColorJitter": "augment.color_jitter",
     "GaussianBlur": "augment.gaussian_blur",
+    "Jigsaw": "augment.jigsaw",
     "Policy": "augment.policy",
+    "QuarterTurn": "augment.quarter_turn",
     "RandomAffine": "augment.random_affine",
     "RandomResizedCrop": "augment.random_resized_crop",
 }

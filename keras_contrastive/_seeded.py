@@ -34,3 +34,21 @@ def uniform(
 def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
     """Returns a seed `(2,)` that depends on both the seed and an integer."""
     return tf.random.experimental.stateless_fold_in(seed, data, alg=_ALGORITHM)
+
+
+def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
+    """Draws int64 numbers from [0, high).
+
+    The remainder of 63 random bits, so that no number is favoured by more than a share
+    of high / 2^63.
+
+    Args:
+        shape: Shape of the result.
+        seed: Two integers, `(2,)`.
+        high: What all numbers are below, at least 1.
+    """
+    bits = tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.uint64, alg=_ALGORITHM
+    )
+    bits = tf.cast(tf.bitwise.right_shift(bits, tf.ones_like(bits)), tf.int64)
+    return tf.math.floormod(bits, tf.cast(high, tf.int64))

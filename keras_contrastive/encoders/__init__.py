@@ -1,7 +1,12 @@
 """Trunks, images to features, and heads, features to the embedding."""
 
 from keras_contrastive.encoders.backbone import from_backbone
-from keras_contrastive.encoders.batch_norm import BatchNormalization
+from keras_contrastive.encoders.batch_norm import (
+    BatchNormalization,
+    check_splittable,
+    local_statistics,
+    split_statistics,
+)
 from keras_contrastive.encoders.convnet import convnet
 from keras_contrastive.encoders.create import NAMES, create
 from keras_contrastive.encoders.heads import projection_head
@@ -11,10 +16,13 @@ from keras_contrastive.encoders.resnet import resnet
 __all__ = [
     "NAMES",
     "BatchNormalization",
+    "check_splittable",
     "convnet",
     "create",
     "from_backbone",
+    "local_statistics",
     "mlp",
     "projection_head",
     "resnet",
+    "split_statistics",
 ]

@@ -1,7 +1,15 @@
 """Batch normalisation over the global batch, fused where one device holds it all."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import keras
 import tensorflow as tf
+
+# Of the thread, because every replica runs in one of its own.
+_LOCAL = contextvars.ContextVar("local_statistics", default=False)
+_GROUPS = contextvars.ContextVar("split_statistics", default=1)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -16,6 +24,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         m = mean_r(m_r),  v = mean_r(v_r + (m_r - m)^2)
 
     (Chan et al. 1979), which no cancellation spoils, unlike E[x^2] - E[x]^2.
+
+    Within `split_statistics` the global batch falls into groups that are normalised
+    each by itself.
 
     Args:
         momentum: Share of the old moving statistics that an update keeps.
@@ -41,9 +52,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Normalises `(batch, ..., channels)` over all axes but the last."""
         if not (training and self.trainable):
             return super().call(inputs, training=False)
-        context = tf.distribute.get_replica_context()
+        context = None if _LOCAL.get() else tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync if context else 1
-        if replicas > 1:
+        if _GROUPS.get() > 1:
+            outputs, mean, variance = self._in_groups(inputs, context)
+        elif replicas > 1:
             outputs, mean, variance = self._over_replicas(inputs, context)
         else:
             outputs, mean, variance = self._fused(inputs)
@@ -81,6 +94,23 @@ class BatchNormalization(keras.layers.BatchNormalization):
             outputs = tf.reshape(outputs, tf.shape(inputs))
         return outputs, mean, variance
 
+    def _in_groups(self, inputs: tf.Tensor, context: tf.distribute.ReplicaContext):
+        """Normalises this replica's share of the groups, one after the other."""
+        replicas = context.num_replicas_in_sync if context else 1
+        groups = _GROUPS.get()
+        if groups % replicas:
+            raise ValueError(
+                f"`groups` must be a multiple of the {replicas} replicas, which share "
+                f"them equally. Received: {groups}"
+            )
+        parts = tf.split(inputs, groups // replicas)
+        outputs, means, variances = zip(*map(self._fused, parts), strict=True)
+        mean, variance = (tf.reduce_mean(tf.stack(x), 0) for x in (means, variances))
+        if replicas > 1:
+            average = tf.distribute.ReduceOp.MEAN
+            mean, variance = (context.all_reduce(average, x) for x in (mean, variance))
+        return tf.concat(outputs, 0), mean, variance
+
     def _over_replicas(self, inputs: tf.Tensor, context: tf.distribute.ReplicaContext):
         inputs = tf.cast(inputs, tf.float32)
         axes = list(range(inputs.shape.rank - 1))
@@ -94,3 +124,75 @@ class BatchNormalization(keras.layers.BatchNormalization):
             inputs, mean, variance, offset, scale, self.epsilon
         )
         return outputs, mean, variance
+
+
+@contextlib.contextmanager
+def split_statistics(groups: int) -> Iterator[None]:
+    """Splits what batch norm sees of a step: each group is normalised by itself.
+
+    Within it the global batch falls into `groups` equal runs of rows, whatever the
+    number of replicas, as if each group were a device of its own with its own
+    statistics. This is what shuffling batch norm needs where one device holds the
+    whole batch. The moving statistics take the mean over the groups. It reaches the
+    `BatchNormalization` of this package alone; see `check_splittable`.
+
+        with split_statistics(groups=8):
+            features = encoder(images, training=True)
+
+    Source: He et al. 2019 (https://arxiv.org/abs/1911.05722), section 3.3, where the
+    groups are GPUs.
+
+    Args:
+        groups: Number of groups, at least 1, a multiple of the number of replicas.
+
+    Raises:
+        ValueError: If `groups` is below 1.
+    """
+    if groups < 1:
+        raise ValueError(f"`groups` must be at least 1. Received: {groups}")
+    token = _GROUPS.set(groups)
+    try:
+        yield
+    finally:
+        _GROUPS.reset(token)
+
+
+@contextlib.contextmanager
+def local_statistics() -> Iterator[None]:
+    """Lets batch norm see no further than the rows that it is called with.
+
+    Within it, a `BatchNormalization` of this package normalises by the statistics of
+    its inputs, whatever other replicas hold. Gradient caching needs it, because a
+    chunk is never in memory together with another.
+    """
+    token = _LOCAL.set(True)
+    try:
+        yield
+    finally:
+        _LOCAL.reset(token)
+
+
+def check_splittable(layer: keras.layers.Layer, groups: int) -> int:
+    """Returns `groups`, after checking that a net's batch norm can be split so.
+
+    Args:
+        layer: A layer or model.
+        groups: Number of groups, for `split_statistics`.
+
+    Raises:
+        ValueError: If `groups` is below 1, or above 1 where the net has Keras's own
+            batch norm.
+    """
+    foreign = [
+        found.name
+        for found in layer._flatten_layers()
+        if isinstance(found, keras.layers.BatchNormalization)
+        and not isinstance(found, BatchNormalization)
+    ]
+    if groups < 1 or (groups > 1 and foreign):
+        raise ValueError(
+            "`batch_norm_groups` must be at least 1, and 1 where a net has Keras's own "
+            "batch norm layers, which cannot be split. "
+            f"Received: {groups}, with {foreign}"
+        )
+    return groups

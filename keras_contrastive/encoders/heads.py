@@ -65,6 +65,37 @@ def projection_head(
     return keras.Model(inputs, x, name=name)
 
 
+def patches_head(
+    feature_dim: int,
+    patches: int,
+    projection_dim: int = 128,
+    name: str = "patches_head",
+) -> keras.Model:
+    """Projects the features of each patch alike, concatenates, and projects again.
+
+    Source: PIRL (https://arxiv.org/abs/1912.01991), section 3.
+
+    Args:
+        feature_dim: Size of a patch's features.
+        patches: Number of patches.
+        projection_dim: Size of each patch's projection, and of the embedding.
+        name: Name of the model.
+
+    Returns:
+        A model from `(batch, patches, feature_dim)` to `(batch, projection_dim)`.
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+    each = projection_head(feature_dim, projection_dim, layers=1)
+    joint = projection_head(patches * projection_dim, projection_dim, layers=1)
+    inputs = keras.Input([patches, feature_dim], name="features")
+    x = inputs
+    for layer in (*each.layers[1:], keras.layers.Flatten(), *joint.layers[1:]):
+        x = layer(x)
+    return keras.Model(inputs, x, name=name)
+
+
 def _start() -> keras.initializers.Initializer:
     """Variance 1 / (3 fan-in), as in PyTorch, whose recipes the learning rates are."""
     return keras.initializers.VarianceScaling(

@@ -4,19 +4,12 @@ import math
 
 import tensorflow as tf
 
+from keras_contrastive._unit import unit
+
+__all__ = ["MASKED", "check_pairs", "check_temperature", "unit"]
+
 # Far below any logit, and finite in float32, so its gradient is zero and not NaN.
 MASKED = -1e9
-_EPSILON = 1e-12
-
-
-def unit(x: tf.Tensor) -> tf.Tensor:
-    """Returns float32 rows of length 1: `x / |x|`, and 0 for a row of zeros.
-
-    Args:
-        x: `(batch, dim)`, any float type. Squares of float16 would overflow, so the
-            cast comes first.
-    """
-    return tf.math.l2_normalize(tf.cast(x, tf.float32), axis=-1, epsilon=_EPSILON)
 
 
 def check_temperature(temperature: float) -> float:
@@ -32,20 +25,29 @@ def check_temperature(temperature: float) -> float:
     return temperature
 
 
-def check_pairs(z1: tf.Tensor, z2: tf.Tensor, least: int) -> None:
+def check_pairs(
+    z1: tf.Tensor, z2: tf.Tensor, least: int, names: tuple[str, str] = ("z1", "z2")
+) -> None:
     """Checks two batches of embeddings as far as their shapes are static.
+
+    Args:
+        z1: The first batch.
+        z2: The second.
+        least: Fewest rows.
+        names: What the caller calls them.
 
     Raises:
         ValueError: If they are not two equal `(batch, dim)` shapes with at least
             `least` rows.
     """
+    both = f"`{names[0]}` and `{names[1]}`"
     if z1.shape.rank != 2 or not z1.shape.is_compatible_with(z2.shape):
         raise ValueError(
-            "`z1` and `z2` must have one shape (batch, dim). "
+            f"{both} must have one shape (batch, dim). "
             f"Received: {z1.shape} and {z2.shape}"
         )
     if z1.shape[0] is not None and z1.shape[0] < least:
         raise ValueError(
-            f"`z1` and `z2` must hold at least {least} rows: a pair alone has no "
+            f"{both} must hold at least {least} rows: a pair alone has no "
             f"negatives. Received: {z1.shape[0]}"
         )

@@ -5,22 +5,27 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import (
-    MASKED,
-    check_pairs,
-    check_temperature,
-    unit,
-)
+from keras_contrastive.losses.cosine import check_pairs, check_temperature, unit
+from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
 
 
-def nt_xent_logits(
+def negative_log_odds(
     z1: tf.Tensor,
     z2: tf.Tensor,
     temperature: float = 0.1,
     candidates: tuple[tf.Tensor, tf.Tensor] | None = None,
     offset: tf.Tensor | int = 0,
+    block_size: int | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compares each view with all others: minus the energies of the pairs.
+    """Weighs all negatives of each view against its positive.
+
+    With s the cosine similarity, of an anchor i with its positive p:
+
+        o_i = log( sum_{k not in {i, p}} exp(s_ik / tau) / exp(s_ip / tau) )
+
+    These log odds are all that the losses of two views are made of: NT-Xent is
+    `log(1 + exp(o))`, because its denominator has the positive in it, too, and the
+    decoupled form is `o` itself.
 
     Args:
         z1: Embeddings of the first views, `(batch, dim)`, any float type.
@@ -29,31 +34,37 @@ def nt_xent_logits(
         candidates: The embeddings of the global batch, two `(global batch, dim)`,
             when `z1` and `z2` are one replica's share of it.
         offset: Index of the first row of `z1` in the global batch.
+        block_size: Candidates that are compared at once; None: all.
 
     Returns:
-        Logits `(2 batch, 2 global batch)` float32, the first views' rows first, each
-        row's comparison with itself masked; and the column of each row's positive,
-        `(2 batch,)` int32.
+        The log odds, `(2, batch)` float32, first views first; and whether the positive
+        is closer than every negative, `(2, batch)` bool.
 
     Raises:
-        ValueError: If the temperature is not above 0, the shapes differ or the global
-            batch holds a single image.
+        ValueError: If the temperature is not above 0, the shapes differ, the global
+            batch holds a single image or `block_size` is not positive.
     """
     check_temperature(temperature)
     z1, z2 = tf.convert_to_tensor(z1), tf.convert_to_tensor(z2)
     c1, c2 = map(tf.convert_to_tensor, candidates) if candidates else (z1, z2)
     check_pairs(z1, z2, least=1)
     check_pairs(c1, c2, least=2)
-    anchors = tf.concat([unit(z1), unit(z2)], axis=0)
+    ours = [unit(z1), unit(z2)]
     alone = c1 is z1 and c2 is z2
-    others = anchors if alone else tf.concat([unit(c1), unit(c2)], axis=0)
-    logits = tf.matmul(anchors, others, transpose_b=True) / temperature
-    rows = tf.cast(offset, tf.int32) + tf.range(tf.shape(z1)[0])
-    count = tf.shape(c1)[0]
-    itself = tf.concat([rows, rows + count], axis=0)
-    positive = tf.concat([rows + count, rows], axis=0)
-    mask = tf.one_hot(itself, 2 * count, on_value=True, off_value=False, dtype=tf.bool)
-    return tf.where(mask, MASKED, logits), positive
+    everyone = ours if alone else [unit(c1), unit(c2)]
+    images = tf.cast(offset, tf.int32) + tf.range(tf.shape(z1)[0])
+    positives = [tf.gather(view, images) for view in reversed(everyone)]
+    anchors = tf.concat(ours, axis=0) / temperature
+    positive = tf.reduce_sum(anchors * tf.concat(positives, axis=0), axis=1)
+    log_odds, highest = log_sum_exp(
+        anchors,
+        tf.concat(everyone, axis=0),
+        positive,
+        tf.tile(images, [2]),
+        tf.tile(tf.range(tf.shape(c1)[0]), [2]),
+        block_size,
+    )
+    return tf.reshape(log_odds, [2, -1]), tf.reshape(positive > highest, [2, -1])
 
 
 def nt_xent(
@@ -62,6 +73,7 @@ def nt_xent(
     temperature: float = 0.1,
     candidates: tuple[tf.Tensor, tf.Tensor] | None = None,
     offset: tf.Tensor | int = 0,
+    block_size: int | None = None,
 ) -> tf.Tensor:
     """Normalised temperature-scaled cross entropy between two views.
 
@@ -82,22 +94,24 @@ def nt_xent(
         candidates: The embeddings of the global batch, two `(global batch, dim)`,
             when `z1` and `z2` are one replica's share of it.
         offset: Index of the first row of `z1` in the global batch.
+        block_size: Candidates that are compared at once, a few hundred for batches
+            whose `(2 batch, 2 global batch)` logits would not fit; None: all. The
+            loss and its gradient are the same.
 
     Returns:
         One value an example, `(batch,)` float32.
 
     Raises:
-        ValueError: If the temperature is not above 0, the shapes differ or the global
-            batch holds a single image.
+        ValueError: If the temperature is not above 0, the shapes differ, the global
+            batch holds a single image or `block_size` is not positive.
     """
-    logits, positive = nt_xent_logits(z1, z2, temperature, candidates, offset)
-    return cross_entropy(logits, positive)
+    log_odds, _ = negative_log_odds(z1, z2, temperature, candidates, offset, block_size)
+    return cross_entropy(log_odds)
 
 
-def cross_entropy(logits: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
+def cross_entropy(log_odds: tf.Tensor) -> tf.Tensor:
     """Mean over both directions of each example's cross entropy, `(batch,)`."""
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
-    return tf.reduce_mean(tf.reshape(each, [2, -1]), axis=0)
+    return tf.reduce_mean(tf.nn.softplus(log_odds), axis=0)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -106,20 +120,32 @@ class NTXent(keras.losses.Loss):
 
     Args:
         temperature: Above 0.
+        block_size: Candidates that are compared at once; None: all.
         **kwargs: `name`, `reduction`, `dtype`, as for every Keras loss.
 
     Raises:
-        ValueError: If the temperature is not above 0.
+        ValueError: If the temperature or `block_size` is not above 0.
     """
 
-    def __init__(self, temperature: float = 0.1, name: str = "nt_xent", **kwargs: Any):
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        block_size: int | None = None,
+        name: str = "nt_xent",
+        **kwargs: Any,
+    ):
         super().__init__(name=name, **kwargs)
         self.temperature = check_temperature(temperature)
+        self.block_size = check_block_size(block_size)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns one value an example of two batches of embeddings."""
-        return nt_xent(y_true, y_pred, self.temperature)
+        return nt_xent(y_true, y_pred, self.temperature, block_size=self.block_size)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "temperature": self.temperature}
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "block_size": self.block_size,
+        }

@@ -141,8 +141,11 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
         Args:
             loss: Mean over this replica's examples, a scalar.
         """
-        total = loss + sum(tf.cast(x, loss.dtype) for x in self.losses)
-        return self.optimizer.scale_loss(total / replica_count())
+        return self.share(loss + sum(tf.cast(x, loss.dtype) for x in self.losses))
+
+    def share(self, loss: tf.Tensor) -> tf.Tensor:
+        """Returns this replica's share of a loss, times the optimizer's loss scale."""
+        return self.optimizer.scale_loss(loss / replica_count())
 
     def minimise(self, tape: tf.GradientTape, scaled_loss: tf.Tensor) -> None:
         """Takes one optimizer step and counts it.
@@ -151,14 +154,23 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
             tape: The tape that saw `scaled_loss` computed.
             scaled_loss: What `scaled` returned.
         """
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled_loss, variables)
+        self.apply(tape.gradient(scaled_loss, self.trainable_variables))
+
+    def apply(self, gradients: list[Any]) -> None:
+        """Takes one optimizer step along given gradients and counts it.
+
+        Args:
+            gradients: One for each of `trainable_variables`, of what `scaled`
+                returned; None where the loss does not depend on a variable.
+        """
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             gradients = _skipped_together(gradients)
         # The counters wait for the gradients, and so for every check before them: a
         # step that is refused is not counted.
         with tf.control_dependencies([g for g in gradients if g is not None]):
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            self.optimizer.apply_gradients(
+                zip(gradients, self.trainable_variables, strict=True)
+            )
             self.step.assign_add(1)
 
     def results(self) -> dict[str, tf.Tensor]:

@@ -115,3 +115,26 @@ def check_dataset(dataset: tf.data.Dataset, replicas: int) -> None:
                 f"`x` must have a batch size that {replicas} replicas can share "
                 f"equally, such as {near[0] or near[1]} or {near[1]}. Received: {size}"
             )
+
+
+def check_ids(batch: dict[str, Any]) -> None:
+    """Stops at a batch whose images have no numbers.
+
+    Args:
+        batch: Features, or their specs, by name.
+
+    Raises:
+        ValueError: If there is no `"id"` or it is not one integer an image.
+    """
+    expected = (
+        "`x` must hold the number of each image as 'id', an integer from 0, as "
+        "`kc.data.load` makes it."
+    )
+    if "id" not in batch:
+        raise ValueError(f"{expected} Received: a batch with {sorted(batch)}")
+    ids = batch["id"]
+    if not tf.as_dtype(ids.dtype).is_integer or len(ids.shape) != 1:
+        raise ValueError(
+            f"{expected} Received: 'id' of {tf.as_dtype(ids.dtype).name} and shape "
+            f"{ids.shape}"
+        )

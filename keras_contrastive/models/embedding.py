@@ -1,14 +1,17 @@
 """What every embedding method shares: a trunk, the views of a batch, their spread."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_contrastive import _seeded
 from keras_contrastive.distribute import replica_count
 from keras_contrastive.losses.cosine import unit
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.batches import check_batch_size, select
+from keras_contrastive.models.gradient_cache import GradientCache
 from keras_contrastive.models.views import check_forms, check_view, make_views
 
 
@@ -56,6 +59,8 @@ class EmbeddingModel(ContrastiveModel):
         self.encoder = encoder
         self.augment = augment
         self.feature_dim = shape[1]
+        # A subclass that embeds a batch in chunks sets it.
+        self.cache: GradientCache | None = None
         self.spread = keras.metrics.Mean(name="embedding_std")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -70,16 +75,56 @@ class EmbeddingModel(ContrastiveModel):
             step: Number of the step; -1 in evaluation, whose views are always drawn
                 alike.
         """
-        # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
-        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        batch, seed = self.checked(data), self.seed_of(step)
+        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
+        check_view(self.encoder, views[0].shape)
+        return views
+
+    def checked(self, data: Any) -> dict[str, Any]:
+        """Returns the features of a batch that the model uses, at least two images."""
         batch = select(data, self.features)
         source = "image" if "image" in batch else "views"
         batch[source] = tf.nest.map_structure(
             lambda images: check_batch_size(images, replica_count()), batch[source]
         )
-        views = make_views(batch, self.augment, seed, compilable=self.jit_compile)
-        check_view(self.encoder, views[0].shape)
-        return views
+        return batch
+
+    def seed_of(self, step: tf.Tensor | int, stream: int | None = None) -> tf.Tensor:
+        """Returns two integers `(2,)` that are a step's own.
+
+        Args:
+            step: Number of the step.
+            stream: What is drawn from them; the views take 0 and 1.
+        """
+        # Of 64 bits, as the input pipeline's: the same seed and step, the same views.
+        seed = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        return seed if stream is None else _seeded.fold_in(seed, stream)
+
+    def learn(
+        self,
+        views: tuple[tf.Tensor, ...],
+        contrast: Callable[[list[tf.Tensor]], tf.Tensor],
+    ) -> None:
+        """Takes one optimizer step along a loss of the views' embeddings.
+
+        Args:
+            views: What `embed` takes.
+            contrast: Returns this replica's mean loss, given what `embed` returned.
+        """
+        if self.cache is None:
+            with tf.GradientTape() as tape:
+                scaled_loss = self.scaled(contrast(self.embed(views, training=True)))
+            self.minimise(tape, scaled_loss)
+            return
+        embeddings = self.cache.embed(views)
+        with tf.GradientTape() as tape:
+            tape.watch(embeddings)
+            scaled_loss = self.scaled(contrast(embeddings))
+        share = self.share(tf.constant(1.0))
+        variables = self.trainable_variables
+        self.apply(
+            self.cache.gradients(tape, scaled_loss, embeddings, views, variables, share)
+        )
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at views that the encoder cannot take."""
@@ -89,6 +134,21 @@ class EmbeddingModel(ContrastiveModel):
                 check_view(self.encoder, view.shape)
         else:
             check_view(self.encoder, spec["image"].shape, sized=False)
+
+    def picked(self, logits: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
+        """Returns the mean cross entropy of picking the positive; records metrics.
+
+        Args:
+            logits: Minus the energies of each row's pairs, `(batch, candidates)`.
+            positive: Column of each row's positive, `(batch,)` int32.
+        """
+        loss = tf.reduce_mean(
+            tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
+        )
+        chosen = tf.argmax(logits, axis=1, output_type=positive.dtype)
+        self.loss_mean.update_state(loss)
+        self.accuracy.update_state(tf.cast(chosen == positive, tf.float32))
+        return loss
 
     def watch(self, embeddings: tf.Tensor) -> None:
         """Records the standard deviation of unit embeddings: the collapse alarm.

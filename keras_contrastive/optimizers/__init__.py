@@ -1,7 +1,8 @@
 """What the contrastive papers train with and Keras lacks."""
 
+from keras_contrastive.optimizers.cosine_momentum import CosineMomentum
 from keras_contrastive.optimizers.lars import LARS
 from keras_contrastive.optimizers.schedule import warmup_cosine
 from keras_contrastive.optimizers.sgd import SGD
 
-__all__ = ["LARS", "SGD", "warmup_cosine"]
+__all__ = ["LARS", "SGD", "CosineMomentum", "warmup_cosine"]

@@ -20,7 +20,10 @@ def images(count=32, size=32, channels=3, seed=0):
 POLICIES = {
     "simclr": lambda: kc.augment.simclr(32),
     "cifar": lambda: kc.augment.simclr(32, strength=0.5, blur=False),
+    "moco_v1": lambda: kc.augment.moco_v1(32),
+    "moco_v2": lambda: kc.augment.moco_v2(32),
     "digits": lambda: kc.augment.digits(32),
+    "pirl": lambda: kc.augment.pirl(32),
 }
 
 
@@ -185,3 +188,23 @@ def test_simclr_has_the_papers_table():
     crop, jitter = kc.augment.simclr(32, strength=0.5, blur=False).layers
     assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
     assert jitter.hue == 0.1
+
+
+def test_moco_s_policies_have_the_papers_tables():
+    crop, jitter = kc.augment.moco_v1(224).layers
+    assert crop.area == (0.2, 1.0)
+    assert (jitter.rate, jitter.grey_rate, jitter.hue) == (1.0, 0.2, 0.4)
+    assert jitter.brightness == jitter.contrast == jitter.saturation == 0.4
+    crop, jitter, blur = kc.augment.moco_v2(224).layers
+    assert crop.area == (0.2, 1.0)
+    assert (jitter.rate, jitter.grey_rate, jitter.hue) == (0.8, 0.2, 0.1)
+    assert jitter.brightness == jitter.contrast == jitter.saturation == 0.4
+    assert (blur.rate, blur.sigma) == (0.5, (0.1, 2.0))
+
+
+def test_pirl_has_the_papers_table():
+    crop, jitter = kc.augment.pirl(224).layers
+    assert (crop.area, crop.flip_rate) == ((0.08, 1.0), 0.5)
+    assert (jitter.brightness, jitter.contrast, jitter.saturation) == (0.4, 0.4, 0.4)
+    assert (jitter.hue, jitter.rate, jitter.grey_rate) == (0.2, 1.0, 0.2)
+    assert len(kc.augment.pirl(224, blur=True).layers) == 3

@@ -1,5 +1,6 @@
 """What every model of the zoo keeps."""
 
+import functools
 import subprocess
 import sys
 import warnings
@@ -20,9 +21,9 @@ def make(name, learning_rate=0.05, **compiled):
 
 
 def state(model):
-    """Everything that a step may change, by path."""
-    optimizer = {v.path: v.numpy() for v in model.optimizer.variables}
-    return optimizer | {v.path: v.numpy() for v in model.variables}
+    """Everything that a step may change, by path: numbered, as copies share paths."""
+    variables = [*model.optimizer.variables, *model.variables]
+    return {f"{i} {v.path}": v.numpy() for i, v in enumerate(variables)}
 
 
 def assert_same(first, second, tolerance):
@@ -39,10 +40,10 @@ def name(request):
 def test_two_replicas_equal_one(name, two_devices):
     # Slow enough that rounding does not grow: a ReLU that flips at another step
     # would.
-    alone = make(name, 0.01)
+    alone = make(name, 0.003)
     history = alone.fit(zoo.dataset(name), epochs=2, verbose=0).history
     with two_devices.scope():
-        shared = make(name, 0.01)
+        shared = make(name, 0.003)
     other = shared.fit(zoo.dataset(name), epochs=2, verbose=0).history
     assert alone.step.numpy() == shared.step.numpy() == 8
     assert_same(state(alone), state(shared), 1e-5)
@@ -61,9 +62,14 @@ def test_a_compiled_step_equals_the_plain_one(name):
     assert_same(state(plain), state(compiled), 1e-4)
 
 
+@functools.cache
+def float32_losses(name):
+    return make(name, 0.005).fit(zoo.dataset(name), epochs=3, verbose=0).history["loss"]
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_stays_near_float32(name, policy):
-    history = make(name, 0.005).fit(zoo.dataset(name), epochs=3, verbose=0).history
+    losses = float32_losses(name)
     keras.config.set_dtype_policy(policy)
     half = make(name, 0.005)
     if policy == "mixed_float16":
@@ -73,11 +79,11 @@ def test_half_precision_stays_near_float32(name, policy):
         half.compile(keras.optimizers.LossScaleOptimizer(optimizer, 2.0**8))
     other = half.fit(zoo.dataset(name), epochs=3, verbose=0).history
     assert half.optimizer.iterations.numpy() == half.step.numpy() == 12
-    np.testing.assert_allclose(other["loss"], history["loss"], rtol=0.02)
+    np.testing.assert_allclose(other["loss"], losses, rtol=0.02)
 
 
 def test_it_learns_and_is_traced_once(name):
-    model = make(name, 0.3)
+    model = make(name, 0.1)
     traces = 0
     step = model.train_step
 
@@ -89,7 +95,8 @@ def test_it_learns_and_is_traced_once(name):
     model.train_step = counted
     history = model.fit(zoo.dataset(name), epochs=30, verbose=0).history
     assert traces == 1
-    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    # Not from the first epoch alone: with a queue that is not full yet it is easy.
+    assert history["loss"][-1] < 0.9 * max(history["loss"][:3])
 
 
 def test_the_same_seed_gives_the_same_run(name):
@@ -99,28 +106,49 @@ def test_the_same_seed_gives_the_same_run(name):
     assert_same(state(first), state(second), 0)
 
 
-def test_a_fresh_process_goes_on_where_it_was_saved(name, tmp_path):
-    model = make(name)
+RESUME = """
+import sys, keras, keras_contrastive
+from tests.contracts import zoo
+folder, *names = sys.argv[1:]
+for index, name in enumerate(names):
+    model = keras.saving.load_model(f"{folder}/{index}.keras")
     model.fit(zoo.dataset(name), verbose=0)
-    model.save(tmp_path / "model.keras")
-    code = (
-        "import keras, numpy as np, keras_contrastive;"
-        f"model = keras.saving.load_model({str(tmp_path / 'model.keras')!r});"
-        "from tests.contracts import zoo;"
-        f"model.fit(zoo.dataset({name!r}), verbose=0);"
-        f"model.save({str(tmp_path / 'later.keras')!r})"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    model.save(f"{folder}/{index}.later.keras")
+"""
+
+
+@pytest.fixture(scope="module")
+def gone_on(request, tmp_path_factory):
+    """Each model, fitted twice, beside one saved between and fitted in a process."""
+    folder = tmp_path_factory.mktemp("saved")
+    asked = {
+        item.callspec.params["name"]: None
+        for item in request.session.items
+        if "gone_on" in getattr(item, "fixturenames", ())
+    }
+    models = {name: make(name) for name in asked}
+    for index, (name, model) in enumerate(models.items()):
+        model.fit(zoo.dataset(name), verbose=0)
+        model.save(folder / f"{index}.keras")
+    command = [sys.executable, "-c", RESUME, str(folder), *models]
+    run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    model.fit(zoo.dataset(name), verbose=0)
-    later = keras.saving.load_model(tmp_path / "later.keras")
-    assert_same(state(model), state(later), 0)
+    files = {name: folder / f"{i}.later.keras" for i, name in enumerate(models)}
+    return models, files
+
+
+def test_a_fresh_process_goes_on_where_it_was_saved(name, gone_on):
+    models, files = gone_on
+    models[name].fit(zoo.dataset(name), verbose=0)
+    later = keras.saving.load_model(files[name])
+    assert_same(state(models[name]), state(later), 0)
 
 
 def test_the_trunk_that_went_in_is_the_trained_one(name):
     model = make(name)
     before = model.encoder.get_weights()
-    model.fit(zoo.dataset(name).take(1), verbose=0)
+    # Two steps: the first has no negatives where they come from an empty queue.
+    model.fit(zoo.dataset(name).take(2), verbose=0)
     moved = [
         not np.array_equal(old, new)
         for old, new in zip(before, model.encoder.get_weights(), strict=True)
@@ -144,7 +172,7 @@ def test_evaluating_changes_nothing_and_repeats(name):
         if not np.array_equal(value, before[path])
     ]
     metrics = {v.path for metric in model.metrics for v in metric.variables}
-    assert set(changed) <= metrics
+    assert {path.split(" ", 1)[1] for path in changed} <= metrics
 
 
 def test_validation_data_is_reported(name):
@@ -166,7 +194,7 @@ def test_bad_input_stops_early_and_changes_nothing(name):
     model = make(name)
     before = state(model)
     data = zoo.dataset(name)
-    feature = "views" if "views" in name else "image"
+    feature = "image" if name in zoo.ON_IMAGES else "views"
 
     def edited(change):
         return data.map(
@@ -184,7 +212,7 @@ def test_bad_input_stops_early_and_changes_nothing(name):
         (data.filter(lambda batch: False), "at least one batch"),
         (data.unbatch(), "batched dataset"),
         (data.map(lambda batch: {"label": batch["label"]}), "must hold images"),
-        (edited(lambda x: x[:1]), "a pair alone has no negatives"),
+        (edited(lambda x: x[:1]), "a pair alone has no negatives|share equally"),
         (edited(lambda x: tf.cast(x, tf.float32) * float("nan")), "finite"),
         (edited(lambda x: x[..., :1]), "one channel|grey"),
     ):

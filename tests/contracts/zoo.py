@@ -1,5 +1,7 @@
 """Every model of the zoo, small, with a dataset that it can be fitted on."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -28,10 +30,82 @@ def simclr():
 
 
 def simclr_on_views():
-    return kc.models.SimCLR(trunk(), projection_dim=8, temperature=0.5, seed=3)
+    return kc.models.SimCLR(trunk(), None, projection_dim=8, temperature=0.5, seed=3)
 
 
-MODELS = {"SimCLR": simclr, "SimCLR on views": simclr_on_views}
+def simclr_in_chunks():
+    """Two chunks a view, one where two replicas share the batch, and blocks."""
+    sizes = {"chunk_size": 8, "block_size": 12}
+    return kc.models.SimCLR(
+        trunk(), None, projection_dim=8, temperature=0.5, seed=3, **sizes
+    )
+
+
+def dcl():
+    return kc.models.DCL(trunk(), None, projection_dim=8, temperature=0.5, seed=3)
+
+
+def sup_con():
+    return kc.models.SupCon(trunk(), None, projection_dim=8, seed=3)
+
+
+def moco():
+    # Not a multiple of the batch, and shorter than an epoch: an image must not meet
+    # its own older key.
+    return kc.models.MoCo(trunk(), None, 8, 40, 0.99, 0.5, batch_norm_groups=4, seed=3)
+
+
+def moco_symmetric():
+    """What `moco` leaves out: both directions, a schedule, v1's head."""
+    momentum = kc.optimizers.CosineMomentum(0.98, 200)
+    head = {"projection_layers": 1, "batch_norm_groups": 2}
+    return kc.models.MoCo(
+        trunk(), None, 8, 40, momentum, 0.5, symmetric=True, seed=3, **head
+    )
+
+
+def moco_v3():
+    return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, seed=3)
+
+
+def moco_v3_in_chunks():
+    return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, chunk_size=8, seed=3)
+
+
+def nnclr():
+    return kc.models.NNCLR(trunk(), None, 8, 16, 16, 40, 0.5, seed=3)
+
+
+def pirl(**options):
+    options = {"negatives": 24, "temperature": 0.5} | options
+    return kc.models.PIRL(trunk(), 64, projection_dim=8, seed=3, **options)
+
+
+def pirl_rotation_npid():
+    return pirl(transform="rotation", h="npid")
+
+
+def pirl_in_batch_on_images():
+    return pirl(augment=mild(), transform="rotation", negatives="batch")
+
+
+MODELS = {
+    "SimCLR on images": simclr,
+    "SimCLR": simclr_on_views,
+    "SimCLR in chunks": simclr_in_chunks,
+    "DCL": dcl,
+    "SupCon": sup_con,
+    "MoCo": moco,
+    "MoCo, symmetric": moco_symmetric,
+    "MoCo v3": moco_v3,
+    "MoCo v3 in chunks": moco_v3_in_chunks,
+    "NNCLR": nnclr,
+    "PIRL": pirl,
+    "PIRL, rotation, npid": pirl_rotation_npid,
+    "PIRL in batch on images": pirl_in_batch_on_images,
+}
+# The others take ready views, which spares each of their tests the augmentation.
+ON_IMAGES = {"SimCLR on images", "PIRL in batch on images"}
 
 
 def images(count=64, seed=0):
@@ -40,25 +114,19 @@ def images(count=64, seed=0):
     return coarse.repeat(4, 1).repeat(4, 2)
 
 
+@functools.cache
+def views(count):
+    policy = mild()
+    return tuple(policy(images(count), seed=[7, view]).numpy() for view in (0, 1))
+
+
 def dataset(name, batch_size=16, count=64):
     """Batches in a fixed order, as the named model takes them."""
+    if name in ON_IMAGES:
+        pixels = {"image": images(count), "file": [f"{i}.png" for i in range(count)]}
+    else:
+        pixels = {"views": views(count)}
     data = tf.data.Dataset.from_tensor_slices(
-        {
-            "image": images(count),
-            "label": np.arange(count) % 4,
-            "id": np.arange(count),
-            "file": [f"{i}.png" for i in range(count)],
-        }
+        {**pixels, "label": np.arange(count) % 4, "id": np.arange(count)}
     )
-    data = data.batch(batch_size, drop_remainder=True)
-    if "views" not in name:
-        return data
-    policy = mild()
-    return data.enumerate().map(
-        lambda i, batch: {
-            "views": tuple(
-                policy(batch["image"], seed=tf.stack([i, v])) for v in (0, 1)
-            ),
-            "label": batch["label"],
-        }
-    )
+    return data.batch(batch_size, drop_remainder=True)

@@ -23,6 +23,7 @@ def test_rows_come_in_replica_order_with_their_gradient(two_devices):
         with tf.GradientTape() as tape:
             tape.watch(part)
             everyone = kc.distribute.all_gather(part)
+            assert everyone.shape == (4, 3)
             loss = tf.reduce_sum(tf.gather(weigh, replica) * tf.square(everyone))
         return everyone, tape.gradient(loss, part)
 

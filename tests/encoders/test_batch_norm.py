@@ -3,7 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_contrastive.encoders import BatchNormalization
+from keras_contrastive.encoders import (
+    BatchNormalization,
+    check_splittable,
+    split_statistics,
+)
 
 
 def both(**options):
@@ -89,3 +93,73 @@ def test_replicas_normalise_over_the_global_batch(two_devices):
 def test_other_axes_are_refused():
     with pytest.raises(ValueError, match=r"axis=-1.*Received: axis=1"):
         BatchNormalization(axis=1)
+
+
+def test_split_groups_are_normalised_each_by_itself():
+    x = np.random.default_rng(0).normal(3, 2, (12, 4, 4, 3)).astype("float32")
+    layer, _ = both()
+    with split_statistics(3):
+        ours = layer(x, training=True)
+    means, variances = [], []
+    for part, out in zip(np.split(x, 3), np.split(ours.numpy(), 3), strict=True):
+        mean, variance = part.mean((0, 1, 2)), part.var((0, 1, 2))
+        expected = (part - mean) / np.sqrt(variance + 1e-5)
+        np.testing.assert_allclose(out, expected, atol=2e-5)
+        means.append(mean)
+        variances.append(variance)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * np.mean(means, 0), rtol=1e-4)
+    np.testing.assert_allclose(
+        layer.moving_variance, 0.9 + 0.1 * np.mean(variances, 0), rtol=1e-4
+    )
+    # Outside, and after an error inside, the batch is whole again.
+    with pytest.raises(RuntimeError, match="stop"), split_statistics(3):
+        raise RuntimeError("stop")
+    whole = layer(x, training=True).numpy()
+    assert abs(whole.mean()) < 1e-5
+    assert abs(whole[:4].mean()) > 1e-4
+
+
+def test_groups_belong_to_the_global_batch(two_devices):
+    x = np.random.default_rng(0).normal(3, 2, (8, 2, 2, 3)).astype("float32")
+    alone = BatchNormalization()
+    with split_statistics(4):
+        expected = alone(x, training=True)
+    with two_devices.scope():
+        shared = BatchNormalization()
+        shared.build(x.shape)
+    parts = two_devices.experimental_distribute_values_from_function(
+        lambda c: x[4 * c.replica_id_in_sync_group :][:4]
+    )
+
+    @tf.function
+    def step(part):
+        with split_statistics(4):
+            return shared(part, training=True)
+
+    out = two_devices.run(step, args=(parts,))
+    joined = tf.concat(two_devices.experimental_local_results(out), 0)
+    np.testing.assert_allclose(joined, expected, atol=1e-5)
+    for ours, theirs in zip(shared.weights, alone.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+    @tf.function
+    def uneven(part):
+        with split_statistics(3):
+            return shared(part, training=True)
+
+    with pytest.raises(ValueError, match=r"multiple of the 2 replicas.*Received: 3"):
+        two_devices.run(uneven, args=(parts,))
+
+
+def test_what_cannot_be_split_is_refused():
+    ours, theirs = both()
+    net = keras.Sequential([keras.Input((4, 4, 3)), ours, theirs])
+    with pytest.raises(ValueError, match=r"Keras's own.*Received: 2"):
+        check_splittable(net, 2)
+    assert check_splittable(net, 1) == 1
+    assert check_splittable(keras.Sequential([ours]), 2) == 2
+    with pytest.raises(ValueError, match=r"at least 1.*Received: 0"):
+        check_splittable(net, 0)
+    with pytest.raises(ValueError, match=r"at least 1.*Received: 0"):  # noqa: SIM117
+        with split_statistics(0):
+            pass

@@ -36,3 +36,19 @@ def test_simclr_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
     knn = float(printed.split("kNN ")[1].split("%")[0])
     assert knn > 80
     assert kc.export.load_encoder(out).image_shape == (32, 32, 3)
+
+
+def test_moco_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(kc.data, "load", coloured)
+    out = tmp_path / "encoder"
+    example("moco_cifar10").main(epochs=2, batch_size=64, queue_size=256, out=str(out))
+    assert float(capsys.readouterr().out.split("kNN ")[1].split("%")[0]) > 80
+    assert kc.export.load_encoder(out).image_shape == (32, 32, 3)
+
+
+def test_feature_queue_shows_a_queue_at_work(capsys):
+    example("feature_queue").main()
+    printed = capsys.readouterr().out
+    assert "1,024 of 1,024" in printed
+    found = float(printed.split("found ")[1].split("%")[0])
+    assert found > 90

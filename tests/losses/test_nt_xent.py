@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
-from keras_contrastive.losses.nt_xent import nt_xent_logits
+from keras_contrastive.losses.nt_xent import negative_log_odds
 from tests.reference.nt_xent import nt_xent as slow_nt_xent
 
 
@@ -77,16 +77,19 @@ def test_shares_of_a_global_batch_give_its_loss_and_gradient():
         np.testing.assert_allclose(ours, theirs, atol=1e-7)
 
 
-def test_logits_are_minus_the_energies_and_mask_themselves():
+def test_log_odds_weigh_the_negatives_against_the_positive():
     z1, z2 = embeddings(3)
-    logits, positive = nt_xent_logits(z1, z2, 0.5)
+    log_odds, closest = negative_log_odds(z1, z2, 0.5)
     views = np.concatenate([z1, z2])
     unit = views / np.linalg.norm(views, axis=1, keepdims=True)
-    off = ~np.eye(6, dtype=bool)
-    expected = unit @ unit.T / 0.5
-    np.testing.assert_allclose(logits.numpy()[off], expected[off], atol=1e-6)
-    assert (np.diag(logits) < -1e8).all()
-    assert positive.numpy().tolist() == [3, 4, 5, 0, 1, 2]
+    similarity = unit @ unit.T
+    for i in range(6):
+        positive = similarity[i, (i + 3) % 6]
+        negatives = similarity[i, [k for k in range(6) if k % 3 != i % 3]]
+        expected = np.log(np.exp(negatives / 0.5).sum()) - positive / 0.5
+        np.testing.assert_allclose(log_odds[i // 3, i % 3], expected, atol=1e-6)
+        assert bool(closest[i // 3, i % 3]) == (positive > negatives.max())
+    assert 0 < np.mean(closest) < 1
 
 
 def test_bad_input_is_named():
