@@ -72,8 +72,8 @@ def test_a_flag_of_another_method_names_those_that_take_it(method, capsys):
     [
         (["moco", "--momentum=1"], ["--momentum", "below 1", "1.0"]),
         (["moco", "--queue_size=0"], ["--queue_size=0", "positive"]),
-        (["moco", "--queue_size=64"], ["--queue_size", "at least 128", "64"]),
-        (["moco", "--queue_size=200", "--symmetric"], ["at least 256", "200"]),
+        (["moco", "--queue_size=64"], ["--queue_size", "at least 256", "64"]),
+        (["moco", "--queue_size=300", "--symmetric"], ["at least 512", "300"]),
         (["moco", "--batch_size=100"], ["--batch_norm_groups", "100", "8"]),
         (["moco", "--batch_size=8"], ["--batch_norm_groups", "two images", "8"]),
         (["simclr", "--chunk_size=100"], ["--chunk_size", "256", "100"]),

@@ -47,10 +47,10 @@ def test_every_field_of_a_recipe_gives_way_to_its_flag():
 
 def test_the_recipe_sets_the_method_unless_a_flag_does():
     assert settings("--recipe=nnclr_digits").method == "nnclr"
-    other = settings("--recipe=moco_v2_imagenet", "--method=simclr")
+    other = settings("--recipe=moco_v1_imagenet", "--method=simclr")
     assert other.method == "simclr"
     assert other.arguments == METHODS["simclr"].arguments
-    assert other.augmentation == "moco_v2"
+    assert other.augmentation == "moco_v1"
     assert "moco" in remarks(other, 10**6)[0]
 
 
