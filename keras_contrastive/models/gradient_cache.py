@@ -29,8 +29,9 @@ class GradientCache:
     for batch norm, which sees a chunk where it saw the batch: a chunk, of one view and
     one replica, is normalised by its own statistics. The moving statistics move once a
     step, by the mean of what each chunk would move them by, so they do not depend on
-    the order of the chunks nor on the number of replicas. Random layers draw the same
-    numbers in both passes, and others in each chunk.
+    the order of the chunks nor on the number of replicas. (Keras's own batch norm does
+    the same unless it is `synchronized`, which cannot work in a chunk.) Random layers
+    draw the same numbers in both passes, and others in each chunk.
 
     Source: Gao et al. 2021 (https://arxiv.org/abs/2101.06983), section 3.2.
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_contrastive.encoders import (
     BatchNormalization,
     check_splittable,
+    local_statistics,
     split_statistics,
 )
 
@@ -163,3 +164,24 @@ def test_what_cannot_be_split_is_refused():
     with pytest.raises(ValueError, match=r"at least 1.*Received: 0"):  # noqa: SIM117
         with split_statistics(0):
             pass
+
+
+def test_local_statistics_are_those_of_the_rows_at_hand(two_devices):
+    x = np.random.default_rng(0).normal(2, 3, (8, 5)).astype("float32")
+    with two_devices.scope():
+        layer = BatchNormalization()
+        layer.build((None, 5))
+
+    def normalised(rows):
+        with local_statistics(), keras.StatelessScope():
+            return layer(rows, training=True)
+
+    halves = two_devices.experimental_distribute_values_from_function(
+        lambda context: tf.constant(np.split(x, 2)[context.replica_id_in_sync_group])
+    )
+    both = two_devices.experimental_local_results(
+        two_devices.run(tf.function(normalised), args=(halves,))
+    )
+    for half, ours in zip(np.split(x, 2), both, strict=True):
+        expected = (half - half.mean(0)) / np.sqrt(half.var(0) + 1e-5)
+        np.testing.assert_allclose(ours, expected, atol=1e-5)

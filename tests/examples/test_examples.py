@@ -52,3 +52,13 @@ def test_feature_queue_shows_a_queue_at_work(capsys):
     assert "1,024 of 1,024" in printed
     found = float(printed.split("found ")[1].split("%")[0])
     assert found > 90
+
+
+def test_the_streaming_benchmark_measures_both_ways(capsys):
+    example("benchmarks/streaming_nt_xent").main([64], block_size=48, calls=1)
+    row = capsys.readouterr().out.splitlines()[-1]
+    batch, dense, streaming, *peaks = row.strip("| ").split(" | ")
+    assert batch == "64"
+    assert float(dense) >= 0
+    assert float(streaming) >= 0
+    assert all(float(peak.replace(",", "")) > 100 for peak in peaks)
