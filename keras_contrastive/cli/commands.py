@@ -3,12 +3,15 @@
 import dataclasses
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from absl import flags
 
 PROGRAM = "keras-contrastive"
+_WIDTH = 88
+# Longer lists of choices would hide the flag that they belong to.
+_LONGEST_CHOICES = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +23,16 @@ class Command:
         summary: One line.
         define: Defines the command's flags on the `FlagValues` that it is given.
         run: Runs the command with the flags' values by name.
+        headings: What stands above a group of flags in the help, by its first flag.
+        closing: Returns what stands at the end of the help.
     """
 
     name: str
     summary: str
     define: Callable[[flags.FlagValues], None]
     run: Callable[[dict[str, Any]], None]
+    headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    closing: Callable[[], str] = str
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Parses the arguments and runs; returns the exit status.
@@ -55,7 +62,10 @@ class Command:
             FileExistsError,
             PermissionError,
         ) as error:
-            print(f"{PROGRAM} {self.name}: {_as_flags(error)}", file=sys.stderr)
+            print(
+                f"{PROGRAM} {self.name}: {_as_flags(error, set(values))}",
+                file=sys.stderr,
+            )
             print(f"Try: {PROGRAM} {self.name} --help", file=sys.stderr)
             return 2
         return 0
@@ -64,27 +74,35 @@ class Command:
         """Returns the help of the command, one flag a paragraph."""
         lines = [self.summary, "", f"usage: {PROGRAM} {self.name} [--flag=value ...]"]
         for name in values:
-            flag = values[name]
-            choices = getattr(flag.parser, "enum_values", None)
+            if name in self.headings:
+                lines += ["", self.headings[name]]
+            flag, words = values[name], values[name].help
+            choices = "|".join(getattr(flag.parser, "enum_values", None) or [])
+            if choices:
+                # absl repeats them there.
+                words = words.removeprefix(f"<{choices}>: ")
             default = "" if flag.default is None else f" [{flag.default_as_str}]"
-            kind = f"={'|'.join(choices)}" if choices else ""
-            if not flag.boolean and not choices:
-                kind = "=" + name.split("_")[-1].upper()
+            if choices and len(choices) <= _LONGEST_CHOICES:
+                kind = f"={choices}"
+            else:
+                kind = "" if flag.boolean else "=" + name.split("_")[-1].upper()
             lines += ["", f"  --{name}{kind}{default.replace(chr(39), '')}"]
             indent = " " * 6
             lines += textwrap.wrap(
-                flag.help, 80, initial_indent=indent, subsequent_indent=indent
+                words, _WIDTH, initial_indent=indent, subsequent_indent=indent
             )
+        if closing := self.closing():
+            lines += ["", closing]
         return "\n".join(lines)
 
 
-def _as_flags(error: Exception) -> str:
-    """Returns an error's words, the arguments in them written as flags."""
+def _as_flags(error: Exception, names: Set[str]) -> str:
+    """Returns an error's words, an argument that is a flag written as one."""
     words = str(error).strip()
     if isinstance(error, flags.Error):
         return words
     head, tick, rest = words.partition("`")
     name, tock, tail = rest.partition("`")
-    if tick and tock and not head and name.isidentifier():
+    if tick and tock and not head and name in names:
         return f"--{name}{tail}"
     return words

@@ -50,15 +50,7 @@ class RunFolder:
             dataset = settings.dataset.replace("/", "-").replace(":", "-")
             path = f"runs/{settings.method}-{dataset}-{now}"
         folder = cls(path)
-        if folder.path.exists() and (
-            not folder.path.is_dir() or any(folder.path.iterdir())
-        ):
-            has_run = folder.config.is_file()
-            raise FileExistsError(
-                "`output_dir` must be a new or an empty folder"
-                + ("; --resume goes on with the run in it" if has_run else "")
-                + f". Received: {folder.path}"
-            )
+        folder.check_unused()
         folder.path.mkdir(parents=True, exist_ok=True)
         config = {
             "settings": dataclasses.asdict(settings),
@@ -71,6 +63,23 @@ class RunFolder:
         }
         folder.config.write_text(json.dumps(config, indent=2) + "\n")
         return folder
+
+    def check_unused(self) -> None:
+        """Stops at a folder that something is in.
+
+        Raises:
+            FileExistsError: If the folder is there and not empty.
+        """
+        if not self.path.exists() or (
+            self.path.is_dir() and not any(self.path.iterdir())
+        ):
+            return
+        has_run = self.config.is_file()
+        raise FileExistsError(
+            "`output_dir` must be a new or an empty folder"
+            + ("; --resume goes on with the run in it" if has_run else "")
+            + f". Received: {self.path}"
+        )
 
     @classmethod
     def reopen(cls, path: str | None) -> tuple["RunFolder", Settings]:

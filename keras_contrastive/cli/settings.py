@@ -1,26 +1,28 @@
-"""All that a pretraining run depends on, and the defaults that suit a dataset."""
+"""What a pretraining run depends on: the flags, and below them the recipe."""
 
 import dataclasses
 import math
+from collections.abc import Mapping, Set
 from typing import Any
 
-from absl import flags
+from keras_contrastive.cli.arguments import given_to
+from keras_contrastive.cli.methods import METHODS, Arguments
+from keras_contrastive.cli.recipes import RECIPES, Recipe, cut_down, suiting
 
-from keras_contrastive import encoders
-from keras_contrastive.distribute import NAMES as STRATEGIES
-
-METHODS = ("simclr",)
-AUGMENTATIONS = ("simclr", "simclr_cifar", "digits")
-OPTIMIZERS = ("sgd", "lars", "adam")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-PLACES = ("pipeline", "device")
+# What must fit into an epoch; see `fitted`.
+_MEMORIES = ("queue_size", "negatives")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A pretraining run; written to `config.json`, which is enough to repeat it."""
+    """A pretraining run; written to `config.json`, which is enough to repeat it.
+
+    `arguments` are those of the method; `recipe` is what the values that no flag gave
+    came from.
+    """
 
     method: str
+    recipe: str
     dataset: str
     data_dir: str | None
     download: bool
@@ -34,9 +36,9 @@ class Settings:
     optimizer: str
     learning_rate: float
     weight_decay: float
+    schedule: str
     warmup_epochs: float
-    temperature: float
-    projection_dim: int
+    arguments: Arguments
     seed: int
     strategy: str
     mixed_precision: str
@@ -44,152 +46,167 @@ class Settings:
     checkpoint_every: int
     knn_every: int
 
-
-# Chosen on the validation split; see the results page.
-DIGITS = {
-    "encoder": "convnet",
-    "augmentation": "digits",
-    "epochs": 100,
-    "batch_size": 256,
-    "optimizer": "sgd",
-    "learning_rate": 0.1,
-    "weight_decay": 5e-4,
-    "temperature": 0.5,
-    "projection_dim": 64,
-}
-DIGITS_SIZE = 16
-# SimCLR's for CIFAR-10 (https://arxiv.org/abs/2002.05709, appendix B.9), with SGD.
-SMALL = {
-    "encoder": "resnet18",
-    "augmentation": "simclr_cifar",
-    "epochs": 200,
-    "batch_size": 256,
-    "optimizer": "sgd",
-    "learning_rate": 0.06,
-    "weight_decay": 5e-4,
-    "temperature": 0.5,
-    "projection_dim": 128,
-}
-# SimCLR's for ImageNet, appendix A.
-LARGE = {
-    "encoder": "resnet50",
-    "augmentation": "simclr",
-    "epochs": 100,
-    "batch_size": 256,
-    "optimizer": "lars",
-    "learning_rate": 0.3,
-    "weight_decay": 1e-6,
-    "temperature": 0.1,
-    "projection_dim": 128,
-}
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the method learns from labels."""
+        return METHODS[self.method].uses_labels(self.arguments)
 
 
-def define(values: flags.FlagValues) -> None:
-    """Defines the flags of a pretraining run; None leaves it to the dataset."""
-
-    def text(name, default, words):
-        flags.DEFINE_string(name, default, words, flag_values=values)
-
-    def choice(name, default, choices, words):
-        flags.DEFINE_enum(name, default, choices, words, flag_values=values)
-
-    def whole(name, default, least, words):
-        flags.DEFINE_integer(name, default, words, least, flag_values=values)
-
-    def number(name, least, words):
-        flags.DEFINE_float(name, None, words, least, flag_values=values)
-
-    def switch(name, default, words):
-        flags.DEFINE_boolean(name, default, words, flag_values=values)
-
-    choice("method", "simclr", METHODS, "What is trained.")
-    text(
-        "dataset",
-        "contrastive_digits",
-        "Name of a tfds dataset. contrastive_digits needs no download.",
-    )
-    text(
-        "data_dir",
-        None,
-        "Folder of tfds datasets; by default tfds's own, ~/tensorflow_datasets.",
-    )
-    switch("download", False, "Whether a missing dataset may be downloaded.")
-    text(
-        "train_split",
-        None,
-        "Split to train on, such as unlabelled or train[:50%]; by default train.",
-    )
-    choice("encoder", None, encoders.NAMES, "The trunk; by default what suits the set.")
-    whole("image_size", None, 8, "Side of the views in pixels; the images' by default.")
-    choice(
-        "augmentation",
-        None,
-        AUGMENTATIONS,
-        "How views are made; by default what suits the dataset.",
-    )
-    choice(
-        "augment_on",
-        "pipeline",
-        PLACES,
-        "Where: in the input pipeline, or in the training step on the device.",
-    )
-    whole("epochs", None, 1, "Passes over the images.")
-    whole("batch_size", None, 2, "Images a step, over all replicas.")
-    choice("optimizer", None, OPTIMIZERS, "By default what suits the dataset.")
-    number(
-        "learning_rate",
-        0,
-        "Peak, for a batch of 256 (sgd and lars scale it with the batch); it falls "
-        "along a cosine.",
-    )
-    number("weight_decay", 0, "Of sgd and lars, inside the gradient.")
-    number("warmup_epochs", 0, "Epochs in which the learning rate rises.")
-    number("temperature", 0, "Of the loss, above 0.")
-    whole("projection_dim", None, 1, "Size of the embedding that the loss compares.")
-    whole("seed", 0, 0, "Fixes the weights, the order of the images and the views.")
-    choice("strategy", "auto", STRATEGIES, "Where it runs; auto takes what is there.")
-    choice("mixed_precision", "float32", PRECISIONS, "Keras's dtype policy.")
-    switch("jit_compile", False, "Whether XLA compiles the training step.")
-    whole("checkpoint_every", None, 1, "Epochs; by default a twentieth of all.")
-    whole("knn_every", None, 1, "Epochs between measurements of kNN accuracy.")
-
-
-def resolve(given: dict[str, Any], image_shape: tuple[int | None, ...]) -> Settings:
-    """Returns complete settings: what was given, and the dataset's defaults.
+def method_and_dataset(given: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns what is trained on what: the flags' word, else the recipe's.
 
     Args:
-        given: Values of the flags by name; None where the dataset decides.
+        given: Values of the flags by name, and in "explicit" the names of those that
+            were given.
+    """
+    recipe = RECIPES.get(given["recipe"])
+    return tuple(
+        given[name]
+        if recipe is None or name in given["explicit"]
+        else getattr(recipe, name)
+        for name in ("method", "dataset")
+    )
+
+
+def resolve(given: Mapping[str, Any], image_shape: tuple[int | None, ...]) -> Settings:
+    """Returns complete settings: what was given, and the recipe's values.
+
+    Args:
+        given: Values of the flags by name; None where the recipe decides.
         image_shape: `(height, width, channels)` of the dataset's images.
 
     Raises:
         ValueError: If values do not go together.
     """
+    method, dataset = method_and_dataset(given)
     side = image_shape[0] if image_shape[0] == image_shape[1] else None
-    if given["dataset"] == "contrastive_digits":
-        defaults, size = DIGITS, DIGITS_SIZE
-    else:
-        defaults = SMALL if side is not None and side <= 64 else LARGE
-        size = min(side or 224, 224)
+    name = given["recipe"] or suiting(method, dataset, side)
+    recipe = RECIPES[name] if given["recipe"] else cut_down(RECIPES[name])
+    own = given_to(method, given)
     names = {field.name for field in dataclasses.fields(Settings)}
-    values = {name: value for name, value in given.items() if name in names}
-    for name, value in {**defaults, "image_size": size}.items():
-        if values[name] is None:
-            values[name] = value
-    epochs = values["epochs"]
-    for name, value in {
-        "warmup_epochs": epochs / 20,
+    values = {key: value for key, value in given.items() if key in names}
+    values |= {"method": method, "dataset": dataset, "recipe": name}
+    for key, value in _defaults(recipe, given, side).items():
+        if values[key] is None:
+            values[key] = value
+    _check(values)
+    # A recipe of another method says nothing about this one's arguments.
+    of_recipe = recipe.arguments if recipe.method == method else {}
+    return Settings(
+        **values, arguments={**METHODS[method].arguments, **of_recipe, **own}
+    )
+
+
+def _defaults(
+    recipe: Recipe, given: Mapping[str, Any], side: int | None
+) -> dict[str, Any]:
+    """Returns the values of the flags that were not given."""
+    fields = dataclasses.asdict(recipe)
+    for name in ("method", "dataset", "arguments", "source"):
+        del fields[name]
+    if not given["recipe"] and recipe.dataset != "contrastive_digits":
+        fields["image_size"] = min(side or 224, 224)
+    epochs = given["epochs"] or recipe.epochs
+    schedule = given["schedule"] or recipe.schedule
+    share = recipe.warmup_epochs / recipe.epochs if schedule == "cosine" else 0
+    return fields | {
+        "warmup_epochs": share * epochs,
         "checkpoint_every": math.ceil(epochs / 20),
         "knn_every": math.ceil(epochs / 10),
-    }.items():
-        if values[name] is None:
-            values[name] = value
-    if values["temperature"] <= 0:
+    }
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    """Stops at values that do not go together."""
+    epochs, warmup = values["epochs"], values["warmup_epochs"]
+    if warmup >= epochs:
         raise ValueError(
-            f"`temperature` must be above 0. Received: {values['temperature']}"
+            f"`warmup_epochs` must be below the {epochs} epochs. Received: {warmup}"
         )
-    if values["warmup_epochs"] >= epochs:
+    if warmup and values["schedule"] != "cosine":
         raise ValueError(
-            f"`warmup_epochs` must be below the {epochs} epochs. "
-            f"Received: {values['warmup_epochs']}"
+            "`warmup_epochs` must be 0 unless --schedule=cosine. "
+            f"Received: {warmup} with --schedule={values['schedule']}"
         )
-    return Settings(**values)
+
+
+def fitted(settings: Settings, explicit: Set[str], images: int) -> Settings:
+    """Cuts memories that no flag set down to half of the images, in whole batches.
+
+    A queue as long as an epoch would hold an image's own old embedding, and a bank
+    has no more entries than images.
+
+    Args:
+        settings: Of the run.
+        explicit: Names of the flags that were given.
+        images: Number of images to train on.
+
+    Raises:
+        ValueError: If the batch does not go with an argument.
+    """
+    batch = settings.batch_size
+    # What enters a queue in a step.
+    rows = batch * (2 if settings.arguments.get("symmetric") else 1)
+    most = max(images // 2 // batch * batch, rows)
+    smaller = {
+        name: most
+        for name, value in settings.arguments.items()
+        if name in _MEMORIES
+        and name not in explicit
+        and isinstance(value, int)
+        and value > most
+    }
+    arguments = settings.arguments | smaller
+    _check_batch(arguments, batch, rows)
+    return dataclasses.replace(settings, arguments=arguments)
+
+
+def _check_batch(arguments: Arguments, batch: int, rows: int) -> None:
+    """Stops at arguments that do not go with the size of the batch."""
+    queue = arguments.get("queue_size")
+    if queue is not None and queue < rows:
+        raise ValueError(
+            f"`queue_size` must be at least {rows}, which a step of "
+            f"--batch_size={batch} puts in. Received: {queue}"
+        )
+    groups = arguments.get("batch_norm_groups") or 1
+    if batch % groups or batch == groups:
+        raise ValueError(
+            f"`batch_norm_groups` must divide --batch_size={batch} and leave each "
+            f"group two images at least. Received: {groups}"
+        )
+    chunk = arguments.get("chunk_size") or 1
+    if batch % chunk:
+        raise ValueError(
+            f"`chunk_size` must divide --batch_size={batch}. Received: {chunk}"
+        )
+
+
+def remarks(settings: Settings, images: int) -> list[str]:
+    """Returns what whoever started the run should know about its settings.
+
+    Args:
+        settings: Of the run.
+        images: Number of images that are trained on.
+    """
+    lines = []
+    if settings.uses_labels:
+        lines.append("The labels of these images are used.")
+    recipe = RECIPES[settings.recipe]
+    if recipe.method != settings.method:
+        lines.append(
+            f"Of {settings.recipe} only what is not {recipe.method}'s own is used."
+        )
+    usual = METHODS[settings.method].arguments | dict(recipe.arguments)
+    for name in _MEMORIES:
+        value, wanted = settings.arguments.get(name), usual.get(name)
+        if not isinstance(value, int):
+            continue
+        if value > images - settings.batch_size:
+            lines.append(
+                f"--{name}={value} is an epoch of {images} images or more: an image "
+                "meets its own old embedding."
+            )
+        elif isinstance(wanted, int) and value < wanted:
+            lines.append(f"--{name} is {value}, not {wanted}: there are {images}.")
+    return lines

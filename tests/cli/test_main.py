@@ -1,6 +1,8 @@
 import pytest
 
 from keras_contrastive.cli.main import main
+from keras_contrastive.cli.methods import METHODS
+from keras_contrastive.cli.recipes import RECIPES
 
 
 def test_help_lists_the_commands(capsys):
@@ -20,6 +22,14 @@ def test_help_of_a_command_names_flags_choices_and_defaults(command, capsys):
     if command == "pretrain":
         assert "--optimizer=sgd|lars|adam" in out
         assert "--dataset=DATASET [contrastive_digits]" in out
+        assert "--queue_size=SIZE" in out
+        assert "[moco 65536, nnclr 98304]" in " ".join(out.split())
+        for name, recipe in RECIPES.items():
+            assert f"  {name} " in out
+            assert recipe.line() in out
+        for name, method in METHODS.items():
+            assert method.summary in out
+            assert f"  {name} " in out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What a pretraining run leaves behind for its reader: pictures and a table."""
+
+import json
+
+import keras
+
+from keras_contrastive import evaluation, plots
+from keras_contrastive.cli.parts import load, make_encoder, make_policy
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.settings import Settings
+from keras_contrastive.cli.splits import Splits
+from keras_contrastive.cli.worth import table
+from keras_contrastive.data.load import Description
+
+# Points of the map.
+_QUERIES = 2_000
+
+
+def draw(
+    settings: Settings,
+    description: Description,
+    splits: Splits,
+    folder: RunFolder,
+    encoder: keras.Model,
+) -> None:
+    """Writes the pictures: views, curves, and the map of the embedding."""
+    images = next(iter(load(settings, splits.train).batch(8)))["image"]
+    policy = make_policy(settings)
+    views = [policy(images, seed=[settings.seed, view]) for view in range(4)]
+    plots.save(plots.plot_views(images, views), folder.path / "views.png")
+    # A method without a head compares the features themselves.
+    dim = settings.arguments.get("projection_dim") or encoder.output_shape[-1]
+    curves = plots.plot_curves(folder.read_history(), dim=dim)
+    plots.save(curves, folder.path / "curves.png")
+    if description.num_classes:
+        features, labels = evaluation.extract_features(
+            encoder,
+            load(settings, splits.queries).take(_QUERIES),
+            image_size=settings.image_size,
+        )
+        figure = plots.plot_embedding(
+            features, labels, description.class_names, method="tsne"
+        )
+        plots.save(figure, folder.path / "embedding.png")
+
+
+def report(
+    settings: Settings,
+    splits: Splits,
+    folder: RunFolder,
+    encoder: keras.Model,
+    count: int,
+) -> None:
+    """Prints and writes what the features are worth on the held-out split."""
+    train, test = (load(settings, x).take(count) for x in (splits.train, splits.test))
+    untrained = make_encoder(settings, encoder.input_shape[-1])
+    # Whoever compares this row with another must know that it has seen all labels.
+    pretrained = "pretrained encoder"
+    if settings.uses_labels:
+        pretrained += ", with labels"
+    results = table(
+        train,
+        test,
+        {"untrained encoder": untrained, pretrained: encoder},
+        settings.image_size,
+    )
+    print(
+        f"\nWhat the features are worth on the {int(test.cardinality())} held-out "
+        f"images of {splits.test!r}, with labels of {splits.train!r} "
+        f"(mean ± spread of 5 draws):\n"
+    )
+    print(evaluation.label_efficiency_table(results))
+    if settings.uses_labels:
+        print(
+            f"\n{settings.method} learnt from every label of {splits.train!r}: its row "
+            "is no measure of learning from few labels."
+        )
+    markdown = evaluation.label_efficiency_table(results, markdown=True)
+    folder.table.write_text(markdown + "\n")
+    numbers = {name: [vars(r) for r in rows] for name, rows in results.items()}
+    (folder.path / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n")
