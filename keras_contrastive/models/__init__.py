@@ -2,6 +2,7 @@
 
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.embedding import EmbeddingModel
+from keras_contrastive.models.siamese import Siamese
 from keras_contrastive.models.simclr import SimCLR
 
-__all__ = ["ContrastiveModel", "EmbeddingModel", "SimCLR"]
+__all__ = ["ContrastiveModel", "EmbeddingModel", "Siamese", "SimCLR"]

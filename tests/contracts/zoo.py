@@ -31,7 +31,23 @@ def simclr_on_views():
     return kc.models.SimCLR(trunk(), projection_dim=8, temperature=0.5, seed=3)
 
 
-MODELS = {"SimCLR": simclr, "SimCLR on views": simclr_on_views}
+def siamese():
+    return kc.models.Siamese(trunk(), mild(), projection_dim=8, seed=3)
+
+
+def siamese_triplet():
+    # Of the minings the one without jumps, across which half precision would take
+    # other triplets than float32.
+    triplets = {"loss": "triplet", "pairs": "labels", "margin": 0.5, "mining": "all"}
+    return kc.models.Siamese(trunk(), mild(), projection_dim=8, seed=3, **triplets)
+
+
+MODELS = {
+    "SimCLR": simclr,
+    "SimCLR on views": simclr_on_views,
+    "Siamese": siamese,
+    "Siamese, triplets of labels": siamese_triplet,
+}
 
 
 def images(count=64, seed=0):

@@ -36,3 +36,16 @@ def test_simclr_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
     knn = float(printed.split("kNN ")[1].split("%")[0])
     assert knn > 80
     assert kc.export.load_encoder(out).image_shape == (32, 32, 3)
+
+
+def test_why_cosine_shows_lengths_that_give_way(tmp_path, capsys):
+    out = tmp_path / "why.png"
+    example("why_cosine").main(epochs=3, batch_size=256, out=str(out))
+    lines = capsys.readouterr().out.splitlines()
+    norms = [line for line in lines if "embedding_norm" in line]
+    (first, last), (longer, longest) = (
+        map(float, line.split("norm ")[1].split("->")) for line in norms[1:]
+    )
+    assert last < 0.7 * first
+    assert longest > 1.5 * longer
+    assert out.stat().st_size > 10_000
