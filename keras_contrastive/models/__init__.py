@@ -7,6 +7,7 @@ from keras_contrastive.models.moco import MoCo
 from keras_contrastive.models.moco_v3 import MoCoV3
 from keras_contrastive.models.nnclr import NNCLR
 from keras_contrastive.models.pirl import PIRL
+from keras_contrastive.models.siamese import Siamese
 from keras_contrastive.models.simclr import SimCLR
 from keras_contrastive.models.sup_con import SupCon
 from keras_contrastive.models.two_views import TwoViewModel
@@ -19,6 +20,7 @@ __all__ = [
     "EmbeddingModel",
     "MoCo",
     "MoCoV3",
+    "Siamese",
     "SimCLR",
     "SupCon",
     "TwoViewModel",

@@ -39,7 +39,7 @@ def plot_curves(
     """
     if dim is not None and dim < 1:
         raise ValueError(f"`dim` must be at least 1. Received: dim={dim}")
-    columns = {name: _numbers(name, values) for name, values in history.items()}
+    columns = {name: numbers(name, values) for name, values in history.items()}
     panels: dict[str, list[str]] = {}
     for name, values in columns.items():
         if name not in _NOT_MEASURES and np.isfinite(values).any():
@@ -66,7 +66,7 @@ def plot_curves(
             # Unclipped, so that a point on the axis, at 0, is seen whole.
             marker |= {"clip_on": False, "zorder": 3}
             ax.plot(epochs[shown], columns[name][shown], label=name, **marker)
-        _dress(ax, title, epochs)
+        dress(ax, title, epochs)
         if title == "embedding standard deviation":
             _mark_collapse(ax, dim)
         if len(names) > 1 or ax.get_lines()[-1].get_linestyle() == "--":
@@ -76,7 +76,7 @@ def plot_curves(
     return figure
 
 
-def _numbers(name: str, values: Sequence[Any]) -> np.ndarray:
+def numbers(name: str, values: Sequence[Any]) -> np.ndarray:
     """Returns a column as floats, NaN where there is nothing."""
     try:
         return np.array([np.nan if x is None or x == "" else x for x in values], float)
@@ -99,7 +99,7 @@ def _panel(name: str) -> str:
     return name.removeprefix("val_").replace("_", " ")
 
 
-def _dress(ax: "Axes", title: str, epochs: np.ndarray) -> None:
+def dress(ax: "Axes", title: str, epochs: np.ndarray) -> None:
     """Gives a panel its title, its axis of epochs and its grid."""
     from matplotlib.ticker import MaxNLocator
 

@@ -68,10 +68,6 @@ def moco_v3():
     return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, seed=3)
 
 
-def moco_v3_in_chunks():
-    return kc.models.MoCoV3(trunk(), None, 8, 16, 0.9, chunk_size=8, seed=3)
-
-
 def nnclr():
     return kc.models.NNCLR(trunk(), None, 8, 16, 16, 40, 0.5, seed=3)
 
@@ -86,6 +82,17 @@ def pirl_on_views():
     return pirl(augment=None, transform="rotation", negatives="batch", h="npid")
 
 
+def siamese():
+    return kc.models.Siamese(trunk(), None, projection_dim=8, seed=3)
+
+
+def siamese_triplet():
+    # Of the minings the one without jumps, across which half precision would take
+    # other triplets than float32.
+    triplets = {"loss": "triplet", "pairs": "labels", "margin": 0.5, "mining": "all"}
+    return kc.models.Siamese(trunk(), None, projection_dim=8, seed=3, **triplets)
+
+
 MODELS = {
     "SimCLR on images": simclr,
     "SimCLR": simclr_on_views,
@@ -95,10 +102,11 @@ MODELS = {
     "MoCo": moco,
     "MoCo, symmetric": moco_symmetric,
     "MoCo v3": moco_v3,
-    "MoCo v3 in chunks": moco_v3_in_chunks,
     "NNCLR": nnclr,
     "PIRL": pirl,
     "PIRL on views": pirl_on_views,
+    "Siamese": siamese,
+    "Siamese, triplets of labels": siamese_triplet,
 }
 # The others take ready views, which spares each of their tests the augmentation.
 ON_IMAGES = {"SimCLR on images", "PIRL"}

@@ -87,3 +87,16 @@ def test_memory_costs_measures_every_memory(monkeypatch):
         monkeypatch.setitem(benchmark.MEMORIES, name, ((1000, 2000), make))
         table = benchmark.table(name, benchmark.measure(name, repeats=2))
         assert "2,000" in table
+
+
+def test_why_cosine_shows_lengths_that_give_way(tmp_path, capsys):
+    out = tmp_path / "why.png"
+    example("why_cosine").main(epochs=3, batch_size=256, out=str(out))
+    lines = capsys.readouterr().out.splitlines()
+    norms = [line for line in lines if "embedding_norm" in line]
+    (first, last), (longer, longest) = (
+        map(float, line.split("norm ")[1].split("->")) for line in norms[1:]
+    )
+    assert last < 0.7 * first
+    assert longest > 1.5 * longer
+    assert out.stat().st_size > 10_000

@@ -1,0 +1,190 @@
+"""The triplet loss: an anchor is nearer to its own kind than to any other."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_contrastive.losses.distance import (
+    Comparison,
+    check_distance,
+    check_margin,
+    compare,
+)
+
+
+def triplet(
+    z: tf.Tensor,
+    labels: tf.Tensor,
+    margin: float = 0.2,
+    distance: str = "l2",
+    mining: str = "semi_hard",
+    candidates: tuple[tf.Tensor, tf.Tensor] | None = None,
+    offset: tf.Tensor | int = 0,
+) -> tf.Tensor:
+    """How much farther than a negative, less a margin, an anchor's positives are.
+
+    With d_p and d_n the distances of an anchor to a positive and to a negative,
+
+        max(0, d_p^2 - d_n^2 + m)
+
+    averaged over the triplets that the mining leaves to an anchor:
+
+    - "semi_hard": with each positive the nearest of the negatives that are farther
+      than it; when none is, the farthest negative, which is the least hard;
+    - "hard": one triplet, its farthest positive and its nearest negative;
+    - "all": each positive with each negative.
+
+    The distances are squared, as FaceNet's, in "hard" too, whose paper squares none.
+    An anchor without a positive or without a negative has the value 0. Computed in
+    float32; the mining sorts, so memory grows with the pairs and not the triplets.
+
+    Source: Schroff et al. 2015 (https://arxiv.org/abs/1503.03832), equation 3 and
+    section 3.2; "hard" and "all" Hermans et al. 2017
+    (https://arxiv.org/abs/1703.07737), section 2.
+
+    Args:
+        z: Embeddings `(batch, dim)`, any float type.
+        labels: `(batch,)`, equal where two rows are of one kind.
+        margin: Above 0.
+        distance: "l2", or "cosine": of the unit vectors, `d^2 = 2 - 2 cos`, the
+            paper's own.
+        mining: "semi_hard", "hard" or "all".
+        candidates: The embeddings and the labels of the global batch, when `z` is one
+            replica's share of it.
+        offset: Index of the first row of `z` in the global batch.
+
+    Returns:
+        One value an anchor, `(batch,)` float32.
+
+    Raises:
+        ValueError: If the margin, the distance or the mining is unfit, a shape is
+            another or the global batch holds a single row.
+    """
+    check_mining(mining)
+    pairs = compare(z, labels, distance, candidates, offset)
+    return mined(pairs, margin, mining)
+
+
+def mined(pairs: Comparison, margin: float, mining: str) -> tf.Tensor:
+    """Mean over each anchor's mined triplets, `(batch,)`; 0 where there is none."""
+    value = _MINING[check_mining(mining)](pairs, check_margin(margin))
+    complete = tf.reduce_any(pairs.positive, 1) & tf.reduce_any(pairs.negative, 1)
+    return tf.where(complete, value, 0.0)
+
+
+def _semi_hard(pairs: Comparison, margin: float) -> tf.Tensor:
+    near_to_far, count = _negatives(pairs)
+    # How many negatives are not farther than the positive, and so the place of the
+    # first that is.
+    first = tf.searchsorted(near_to_far, pairs.squared, side="right")
+    first = tf.clip_by_value(first, 0, tf.maximum(count - 1, 0))
+    negative = tf.gather(near_to_far, first, batch_dims=1)  # (batch, global batch)
+    return _over_positives(pairs, tf.nn.relu(pairs.squared - negative + margin))
+
+
+def _hard(pairs: Comparison, margin: float) -> tf.Tensor:
+    near_to_far, _ = _negatives(pairs)
+    farthest = tf.reduce_max(tf.where(pairs.positive, pairs.squared, 0.0), axis=1)
+    return tf.nn.relu(farthest - near_to_far[:, 0] + margin)
+
+
+def _all(pairs: Comparison, margin: float) -> tf.Tensor:
+    near_to_far, count = _negatives(pairs)
+    reach = pairs.squared + margin
+    # The k negatives within reach give k reach - sum d_n^2; all others give 0.
+    within = tf.searchsorted(near_to_far, reach, side="left")
+    within = tf.minimum(within, count)
+    summed = tf.pad(tf.cumsum(near_to_far, axis=1), [[0, 0], [1, 0]])
+    total = tf.cast(within, tf.float32) * reach
+    total -= tf.gather(summed, within, batch_dims=1)
+    return _over_positives(pairs, total / tf.maximum(tf.cast(count, tf.float32), 1.0))
+
+
+_MINING: dict[str, Callable[[Comparison, float], tf.Tensor]] = {
+    "semi_hard": _semi_hard,
+    "hard": _hard,
+    "all": _all,
+}
+
+
+def _negatives(pairs: Comparison) -> tuple[tf.Tensor, tf.Tensor]:
+    """Each anchor's squared distances to its negatives, sorted, and their number.
+
+    The places `(batch, global batch)` behind the last negative, `(batch, 1)` of them,
+    hold a number above every distance.
+    """
+    beyond = 2.0 * tf.stop_gradient(tf.reduce_max(pairs.squared)) + 1.0
+    count = tf.reduce_sum(tf.cast(pairs.negative, tf.int32), axis=1, keepdims=True)
+    return tf.sort(tf.where(pairs.negative, pairs.squared, beyond), axis=1), count
+
+
+def _over_positives(pairs: Comparison, values: tf.Tensor) -> tf.Tensor:
+    total = tf.reduce_sum(tf.where(pairs.positive, values, 0.0), axis=1)
+    count = tf.reduce_sum(tf.cast(pairs.positive, tf.float32), axis=1)
+    return total / tf.maximum(count, 1.0)
+
+
+def check_mining(mining: str) -> str:
+    """Returns the mining's name.
+
+    Raises:
+        ValueError: If it is unknown.
+    """
+    if mining not in _MINING:
+        raise ValueError(
+            f"`mining` must be one of {', '.join(_MINING)}. Received: {mining!r}"
+        )
+    return mining
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class Triplet(keras.losses.Loss):
+    """`triplet` as a Keras loss: `Triplet()(labels, z)`.
+
+    Args:
+        margin: Above 0.
+        distance: "l2" or "cosine".
+        mining: "semi_hard", "hard" or "all".
+        **kwargs: `name`, `reduction`, `dtype`, as for every Keras loss.
+
+    Raises:
+        ValueError: If the margin, the distance or the mining is unfit.
+    """
+
+    def __init__(
+        self,
+        margin: float = 0.2,
+        distance: str = "l2",
+        mining: str = "semi_hard",
+        name: str = "triplet",
+        **kwargs: Any,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.margin = check_margin(margin)
+        self.distance = check_distance(distance)
+        self.mining = check_mining(mining)
+
+    def __call__(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None
+    ) -> tf.Tensor:
+        """Returns the reduced loss; see `keras.losses.Loss`."""
+        # Keras casts labels to floats, in which neighbours above 2^24 are one. The
+        # first row of its label stands for each.
+        labels = tf.reshape(tf.convert_to_tensor(y_true), [-1])
+        alike = tf.cast(labels[:, None] == labels[None, :], tf.int32)
+        return super().__call__(tf.argmax(alike, axis=1), y_pred, sample_weight)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns one value an anchor of a batch of embeddings."""
+        return triplet(y_pred, y_true, self.margin, self.distance, self.mining)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "margin": self.margin,
+            "distance": self.distance,
+            "mining": self.mining,
+        }
