@@ -9,7 +9,7 @@ from absl import logging
 from keras_contrastive._version import __version__
 
 _COMMANDS = {
-    "pretrain": "learn features from images without labels",
+    "pretrain": "learn features from images, most methods without labels",
     "evaluate": "say what exported features are worth with few labels",
     "finetune": "train a classifier from exported features",
 }

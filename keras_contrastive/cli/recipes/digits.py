@@ -62,5 +62,5 @@ RECIPES = {
             "temperature": 0.5,
         },
     ),
-    "siamese_digits": _digits(method="siamese"),
+    "siamese_digits": _digits(method="siamese", arguments={"projection_dim": 64}),
 }
