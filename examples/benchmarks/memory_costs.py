@@ -31,15 +31,15 @@ def memory_bank(size, jit_compile):
     ids = tf.constant(rng.integers(0, size, (64, BATCH)))
 
     def update(step):
-        bank.update(ids[step % 64], features)
+        bank.update(tf.gather(ids, step % 64), features)
         return step
 
     def lookup(step):
-        return bank.lookup(ids[step % 64])
+        return bank.lookup(tf.gather(ids, step % 64))
 
     def sample(step):
         seed = tf.stack([tf.constant(0, tf.int64), step])
-        return bank.sample(NEGATIVES, exclude=ids[step % 64], seed=seed)[1]
+        return bank.sample(NEGATIVES, exclude=tf.gather(ids, step % 64), seed=seed)[1]
 
     return {
         f.__name__: tf.function(f, jit_compile=jit_compile)
