@@ -36,7 +36,8 @@ def trunk(activation=None):
 def simclr(augment=None, learning_rate=1e-4, **options):
     options = {"projection_dim": 8, "temperature": 0.5, **options}
     model = kc.models.SimCLR(trunk(), augment or zoo.mild(), seed=0, **options)
-    model.compile(keras.optimizers.SGD(learning_rate))
+    # Faster than tracing, for so few steps.
+    model.compile(keras.optimizers.SGD(learning_rate), run_eagerly=True)
     return model
 
 
