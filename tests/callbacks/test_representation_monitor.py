@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_contrastive.callbacks import RepresentationMonitor
+import keras_contrastive as kc
+from keras_contrastive.callbacks import CollapseWarning, RepresentationMonitor
 from keras_contrastive.evaluation import (
+    alignment,
     effective_rank,
     extract_features,
     feature_std,
@@ -80,8 +82,39 @@ def test_epochs_between_and_diverged_models_are_nan():
         assert [math.isnan(x) for x in history[name]] == [False, True, False, False]
     model = Toy()
     model.encoder.layers[0].kernel.assign(np.full((3, 3, 1, 5), np.nan))
-    history = fit(model, RepresentationMonitor(images()), epochs=1)
+    with pytest.warns(CollapseWarning, match="Non-finite features at epoch 1"):
+        history = fit(model, RepresentationMonitor(images()), epochs=1)
     assert math.isnan(history["uniformity"][0])
+
+
+def test_alignment_is_that_of_two_fixed_views_in_inference_mode():
+    model, policy = Toy(), kc.augment.digits(6)
+    monitor = RepresentationMonitor(images(), batch_size=16, augment=policy, seed=5)
+    history = fit(model, monitor)
+    views = [policy(images(), seed=[5, view]) for view in (0, 1)]
+    features = [extract_features(model.encoder, x.numpy())[0] for x in views]
+    expected = alignment(*features)
+    assert expected > 1e-4
+    assert history["alignment"][-1] == pytest.approx(expected, rel=1e-4)
+    pairs = RepresentationMonitor(images(), pairs=views)
+    assert fit(model, pairs, epochs=1)["alignment"] == pytest.approx(
+        [alignment(*(extract_features(model.encoder, x.numpy())[0] for x in views))]
+    )
+
+
+def test_without_views_there_is_no_alignment():
+    assert "alignment" not in fit(Toy(), RepresentationMonitor(images()))
+
+
+def test_a_layer_without_a_seed_makes_its_views_once():
+    noise = keras.layers.GaussianNoise(0.1, seed=0)
+    monitor = RepresentationMonitor(images(), augment=noise)
+    before = np.stack(monitor.pairs)
+    assert not np.array_equal(*before)
+    assert before.min() == 0  # What overshot is back in range, where trunks want it.
+    assert before.max() == 1
+    assert min(fit(Toy(), monitor)["alignment"]) > 0
+    np.testing.assert_array_equal(before, np.stack(monitor.pairs))
 
 
 def test_images_are_resized():
@@ -96,8 +129,19 @@ def test_images_are_resized():
         ({"every": 0}, "`every` must be at least 1"),
         ({"images": images(1)}, "at least two images. Received: 1"),
         ({"images": images(0)}, "at least two images. Received: 0"),
+        ({"pairs": (images(4), images(5))}, r"`pairs`.*Received: shapes \[\(4"),
+        ({"pairs": (images(1), images(1))}, "`pairs` must hold at least two.*: 1"),
+        (
+            {"pairs": (images(4), images(4)), "augment": keras.layers.Identity()},
+            "`augment` and `pairs` must not be given both",
+        ),
     ],
 )
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         RepresentationMonitor(**{"images": images(), **arguments})
+
+
+def test_an_augmentation_must_be_a_layer():
+    with pytest.raises(TypeError, match=r"`augment` must be a Keras.*Received: "):
+        RepresentationMonitor(images(), augment=lambda x: x)

@@ -1,0 +1,32 @@
+"""No model goes untested: what the contracts run over is all that there is."""
+
+import pytest
+
+import keras_contrastive as kc
+from tests.contracts import zoo
+
+ABSTRACT = {"ContrastiveModel", "EmbeddingModel"}
+
+
+def missing(names, makers):
+    """Public models of which no maker makes one."""
+    made = {type(make()).__name__ for make in makers}
+    return sorted(set(names) - ABSTRACT - made)
+
+
+def test_every_model_is_in_the_zoo_and_so_has_a_learning_test():
+    assert missing(kc.models.__all__, zoo.MODELS.values()) == []
+
+
+def test_a_model_without_an_entry_is_found():
+    others = [make for name, make in zoo.MODELS.items() if "SimCLR" not in name]
+    assert missing(kc.models.__all__, others) == ["SimCLR"]
+    assert missing([*kc.models.__all__, "New"], zoo.MODELS.values()) == ["New"]
+
+
+@pytest.mark.parametrize("name", sorted(ABSTRACT))
+def test_what_is_abstract_is_there_and_has_no_step(name):
+    model = getattr(kc.models, name)
+    assert "train_step" not in vars(model)
+    concrete = [getattr(kc.models, x) for x in set(kc.models.__all__) - ABSTRACT]
+    assert any(issubclass(x, model) for x in concrete)
