@@ -4,7 +4,8 @@
 
 Each operation is a `tf.function` of its own and touches other rows each time, as in
 training. The time is the median of the repeats, sizes and operations taking turns, so
-that what else the machine does falls on all of them alike.
+that what else the machine does falls on all of them alike. InfoNCE over the queue is
+there for comparison: it reads every key, and is linear in their number.
 """
 
 import argparse
@@ -47,8 +48,31 @@ def memory_bank(size, jit_compile):
     }
 
 
+def feature_queue(size, jit_compile):
+    """Returns the operations of a queue, and of the loss that reads all of it."""
+    queue = kc.memory.FeatureQueue(size, DIM)
+    rng = np.random.default_rng(0)
+    rows = tf.constant(rng.normal(size=(64, BATCH, DIM)), "float32")
+
+    def enqueue(step):
+        queue.enqueue(tf.gather(rows, step % 64))
+        return step
+
+    def info_nce(step):
+        query = tf.gather(rows, step % 64)
+        keys, valid = queue.keys, queue.valid
+        return kc.losses.info_nce(query, query, keys, 0.2, valid=valid)
+
+    return {
+        f.__name__: tf.function(f, jit_compile=jit_compile) for f in (enqueue, info_nce)
+    }
+
+
 # Name -> sizes, and a function from a size to the operations.
-MEMORIES = {"memory bank": ((10_000, 100_000, 1_280_000), memory_bank)}
+MEMORIES = {
+    "feature queue": ((4_096, 65_536, 1_048_576), feature_queue),
+    "memory bank": ((10_000, 100_000, 1_280_000), memory_bank),
+}
 
 
 def measure(memory, repeats, jit_compile=False):
