@@ -44,7 +44,9 @@ def all_gather(x: tf.Tensor) -> tf.Tensor:
             "to `strategy.run`. Received: a call in cross-replica context"
         )
     if not is_tpu(context.strategy):
-        gathered = context.all_gather(x, axis=0)
+        # What comes straight from the dataset has no device yet, which several
+        # processes need.
+        gathered = context.all_gather(tf.identity(x), axis=0)
         rows = None if x.shape[0] is None else replicas * x.shape[0]
         return tf.ensure_shape(gathered, [rows, *x.shape[1:]])
     # TPUs have no gather of their own here: a sum of disjoint rows is one, and its

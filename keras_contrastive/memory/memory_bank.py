@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive.memory.rows import read_rows, write_rows
 
 _EPSILON = 1e-12
 
@@ -108,7 +109,7 @@ class MemoryBank(keras.layers.Layer):
             ValueError: If they have another rank.
             tf.errors.InvalidArgumentError: When run on ids out of range.
         """
-        return _rows(self.vectors, self._checked("ids", ids))
+        return read_rows(self.vectors, self._checked("ids", ids))
 
     def sample(
         self, count: int, exclude: tf.Tensor | None = None, seed: Any = None
@@ -141,25 +142,22 @@ class MemoryBank(keras.layers.Layer):
             seed = tf.cast(self.seed_generator.next(), tf.int64)
         if exclude is None:
             ids = _seeded.integers([count], seed, self.size)
-            return ids, _rows(self.vectors, ids)
+            return ids, read_rows(self.vectors, ids)
         exclude = tf.sort(self._checked("exclude", exclude))
         is_new = tf.concat([[True], exclude[1:] != exclude[:-1]], axis=0)
         # (batch + 1,): how many distinct ids are among the first k
         distinct = tf.concat([[0], tf.cumsum(tf.cast(is_new, tf.int64))], axis=0)
-        left = self.size - distinct[-1]
-        check = tf.debugging.Assert(
-            left > 0,
-            [
-                f"`exclude` must leave at least one of the {self.size} entries. "
-                "Received: distinct ids",
-                distinct[-1],
-            ],
+        left = _required(
+            self.size - distinct[-1],
+            distinct[-1] < self.size,
+            f"`exclude` must leave at least one of the {self.size} entries. "
+            "Received: distinct ids",
+            distinct[-1],
         )
-        with tf.control_dependencies([check] if check is not None else []):
-            ranks = _seeded.integers([count], seed, tf.maximum(left, 1))
+        ranks = _seeded.integers([count], seed, tf.maximum(left, 1))
         passed = tf.searchsorted(exclude - distinct[1:] + 1, ranks, side="right")
         ids = ranks + tf.gather(distinct, passed)
-        return ids, _rows(self.vectors, ids)
+        return ids, read_rows(self.vectors, ids)
 
     def update(self, ids: tf.Tensor, features: tf.Tensor) -> None:
         """Moves the entries of a batch towards its features.
@@ -198,15 +196,15 @@ class MemoryBank(keras.layers.Layer):
         sums = tf.math.unsorted_segment_sum(unit, slots, count)
         times = tf.math.unsorted_segment_sum(tf.ones_like(unit[:, 0]), slots, count)
         mean = tf.gather(sums / tf.maximum(times, 1)[:, None], slots)
-        old, written = _rows(self.vectors, ids), _rows(self.written, ids)
+        old, written = read_rows(self.vectors, ids), read_rows(self.written, ids)
         keep = tf.where(written, tf.constant(self.momentum, tf.float32), 0.0)[:, None]
         moved = keep * old + (1 - keep) * mean
         length = tf.norm(moved, axis=1, keepdims=True)
         # Written so that a NaN, which compares false with everything, has none.
         directed = (length > _EPSILON) & (length < 2)
         moved = moved / tf.where(directed, length, 1.0)
-        _write(self.vectors, ids, tf.where(directed, moved, old))
-        _write(self.written, ids, written | directed[:, 0])
+        write_rows(self.vectors, ids, tf.where(directed, moved, old))
+        write_rows(self.written, ids, written | directed[:, 0])
 
     def _checked(self, name: str, ids: tf.Tensor) -> tf.Tensor:
         ids = tf.convert_to_tensor(ids)
@@ -221,16 +219,13 @@ class MemoryBank(keras.layers.Layer):
             )
         ids = tf.cast(ids, tf.int64)
         lowest, highest = tf.reduce_min(ids), tf.reduce_max(ids)
-        check = tf.debugging.Assert(
+        return _required(
+            ids,
             (lowest >= 0) & (highest < self.size),
-            [
-                f"`{name}` must be in [0, {self.size}). Received: lowest and highest",
-                lowest,
-                highest,
-            ],
+            f"`{name}` must be in [0, {self.size}). Received: lowest and highest",
+            lowest,
+            highest,
         )
-        with tf.control_dependencies([check] if check is not None else []):
-            return tf.identity(ids)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
@@ -243,15 +238,7 @@ class MemoryBank(keras.layers.Layer):
         }
 
 
-# By the variable's handle: `tf.gather` of a mirrored variable reads the whole of it.
-def _rows(variable: keras.Variable, ids: tf.Tensor) -> tf.Tensor:
-    rows = tf.raw_ops.ResourceGather(
-        resource=variable.handle, indices=ids, dtype=variable.dtype
-    )
-    return tf.ensure_shape(rows, [*ids.shape, *variable.shape[1:]])
-
-
-def _write(variable: keras.Variable, ids: tf.Tensor, rows: tf.Tensor) -> None:
-    tf.raw_ops.ResourceScatterUpdate(
-        resource=variable.handle, indices=ids, updates=rows
-    )
+def _required(tensor: tf.Tensor, holds: tf.Tensor, *message: Any) -> tf.Tensor:
+    check = tf.debugging.Assert(holds, list(message))
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(tensor)

@@ -46,7 +46,7 @@ def fit(model, *before, epochs=1, data=None, **options):
     monitor = RepresentationMonitor(zoo.images(48), **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CollapseWarning)
-        data = zoo.dataset("") if data is None else data
+        data = zoo.dataset("SimCLR on images") if data is None else data
         model.fit(data, epochs=epochs, callbacks=[*before, monitor], verbose=0)
     return [str(x.message) for x in caught if x.category is CollapseWarning]
 
@@ -68,7 +68,7 @@ def test_a_healthy_run_is_silent():
     monitor = RepresentationMonitor(zoo.images(48), augment=zoo.mild())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        history = model.fit(zoo.dataset(""), epochs=3, callbacks=[monitor], verbose=0)
+        history = model.fit(zoo.dataset("SimCLR on images"), epochs=3, callbacks=[monitor], verbose=0)
     assert np.isfinite(history.history["alignment"]).all()
 
 
@@ -96,7 +96,7 @@ def test_a_point_without_negatives_is_told_by_its_loss():
     """All labels alike: nothing pushes, and the training itself collapses."""
     model = kc.models.Siamese(trunk(), zoo.mild(), pairs="labels", seed=0)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    one_class = zoo.dataset("").map(lambda x: {**x, "label": 0 * x["label"]})
+    one_class = zoo.dataset("SimCLR on images").map(lambda x: {**x, "label": 0 * x["label"]})
     words = fit(model, data=one_class, epochs=20)
     (complete,) = [x for x in words if x.startswith("Complete")]
     assert "no negatives (one kind or one image a batch)" in complete
@@ -126,7 +126,7 @@ def test_a_momentum_target_that_has_hardly_moved_is_named():
 def test_images_that_are_all_alike_are_told():
     monitor = RepresentationMonitor(np.full((8, SIZE, SIZE, 3), 0.5, "float32"))
     with pytest.warns(CollapseWarning, match="that are measured are all alike"):
-        simclr().fit(zoo.dataset(""), callbacks=[monitor], verbose=0)
+        simclr().fit(zoo.dataset("SimCLR on images"), callbacks=[monitor], verbose=0)
 
 
 def test_a_line_of_features_is_a_dimensional_collapse():
@@ -161,7 +161,7 @@ def test_a_line_names_dead_units_and_a_missing_head():
     ],
 )
 def test_an_augmentation_that_does_nothing(augment, words):
-    floats = zoo.dataset("").map(lambda x: tf.cast(x["image"], tf.float32) / 255)
+    floats = zoo.dataset("SimCLR on images").map(lambda x: tf.cast(x["image"], tf.float32) / 255)
     model = simclr(augment)
     (warned,) = fit(model, augment=augment, data=floats)
     assert warned.startswith("Nothing to learn at epoch 1: two views of an image")

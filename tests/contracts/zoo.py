@@ -131,6 +131,6 @@ def dataset(name, batch_size=16, count=64):
     else:
         pixels = {"views": views(count)}
     data = tf.data.Dataset.from_tensor_slices(
-        {**pixels, "label": np.arange(count) % 4, "id": np.arange(count)}
+        {**pixels, "label": np.arange(count) % 3, "id": np.arange(count)}
     )
     return data.batch(batch_size, drop_remainder=True)

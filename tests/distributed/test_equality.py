@@ -9,12 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-NAME = "SimCLR"
+# PIRL, too: its ids come to the gather straight from the dataset.
+NAMES = ("SimCLR", "PIRL")
 
 
-def start(mode, out, **environment):
+def start(mode, name, out, **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.distributed.worker", mode, NAME, str(out)],
+        [sys.executable, "-m", "tests.distributed.worker", mode, name, str(out)],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -27,10 +28,15 @@ def finish(process):
     assert process.returncode == 0, printed
 
 
+@pytest.fixture(scope="module", params=NAMES)
+def name(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(name, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone") / "out.npz"
-    finish(start("default", out))
+    finish(start("default", name, out))
     return dict(np.load(out))
 
 
@@ -42,8 +48,8 @@ def assert_equal(out, alone, replicas):
         np.testing.assert_allclose(value, alone[key], rtol=0, atol=1e-5, err_msg=key)
 
 
-def test_four_replicas_equal_one(alone, tmp_path):
-    finish(start("mirrored4", tmp_path / "out.npz"))
+def test_four_replicas_equal_one(name, alone, tmp_path):
+    finish(start("mirrored4", name, tmp_path / "out.npz"))
     assert_equal(tmp_path / "out.npz", alone, 4)
 
 
@@ -57,7 +63,7 @@ def free_ports(count):
     return ports
 
 
-def test_two_processes_equal_one(alone, tmp_path):
+def test_two_processes_equal_one(name, alone, tmp_path):
     workers = [f"localhost:{port}" for port in free_ports(2)]
     processes = []
     for index in range(2):
@@ -66,7 +72,7 @@ def test_two_processes_equal_one(alone, tmp_path):
             "task": {"type": "worker", "index": index},
         }
         out = tmp_path / f"out{index}.npz"
-        processes.append(start("multiworker", out, TF_CONFIG=json.dumps(cluster)))
+        processes.append(start("multiworker", name, out, TF_CONFIG=json.dumps(cluster)))
     for process in processes:
         finish(process)
     for index in range(2):
