@@ -72,6 +72,18 @@ def test_a_healthy_run_is_silent():
     assert np.isfinite(history.history["alignment"]).all()
 
 
+def test_features_with_a_large_mean_are_not_collapsed():
+    """The mean is one strong direction, but not one in which the images differ."""
+
+    def far(layer, logs=None):
+        layer.bias.assign(tf.fill(layer.bias.shape, 15.0))
+
+    model = simclr()
+    assert fit(model, Meddler(far)) == []
+    features, _ = kc.evaluation.extract_features(model.encoder, zoo.images(48))
+    assert kc.evaluation.effective_rank(features) < 2
+
+
 def test_a_point_during_training_blames_the_rate_and_a_high_temperature():
     (words,) = fit(simclr(temperature=5.0), Meddler(bias_only))
     assert words.startswith("Complete collapse at epoch 1: all images map to one point")

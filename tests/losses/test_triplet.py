@@ -70,6 +70,12 @@ def test_semi_hard_takes_the_nearest_negative_that_is_farther():
     np.testing.assert_allclose(loss, 25 - 1.1**2 + 0.5, rtol=1e-5)
 
 
+def test_a_negative_as_far_as_the_positive_is_not_farther():
+    z = np.array([[0], [1], [-1], [2]], "f")
+    loss = kc.losses.triplet(z, [0, 0, 1, 2], 5.0)[0]
+    np.testing.assert_allclose(loss, 1 - 4 + 5)
+
+
 @pytest.mark.parametrize("mining", MININGS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_symmetries(mining, kind):
