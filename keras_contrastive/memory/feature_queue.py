@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive._unit import unit
+from keras_contrastive.memory.rows import write_rows
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -106,8 +107,7 @@ class FeatureQueue(keras.layers.Layer):
             start = self._next.value
             slots = tf.math.floormod(start + tf.range(count), self.size)
             # Row by row: an assignment of the whole would cost the queue's size.
-            rows = tf.IndexedSlices(tf.stop_gradient(unit(keys)), slots)
-            self._keys.value.scatter_update(rows)
+            write_rows(self._keys, slots, tf.stop_gradient(unit(keys)))
             self._filled.assign(tf.minimum(self._filled.value + count, self.size))
             self._next.assign(tf.math.floormod(start + count, self.size))
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive._unit import unit
 from keras_contrastive.memory.rows import read_rows, write_rows
 
 _EPSILON = 1e-12
@@ -187,14 +188,13 @@ class MemoryBank(keras.layers.Layer):
                 f"`features` must have shape (batch, {self.dim}), one row an id. "
                 f"Received: {features.shape} for ids of shape {ids.shape}"
             )
-        features = tf.cast(features, tf.float32)
-        unit = tf.math.l2_normalize(features, axis=1, epsilon=_EPSILON)
+        units = unit(features)
         # Duplicates meet in the slot of the first of them in sorted order, and all
         # write what they then read there.
         slots = tf.searchsorted(tf.sort(ids), ids)
         count = ids.shape[0] or tf.shape(ids)[0]
-        sums = tf.math.unsorted_segment_sum(unit, slots, count)
-        times = tf.math.unsorted_segment_sum(tf.ones_like(unit[:, 0]), slots, count)
+        sums = tf.math.unsorted_segment_sum(units, slots, count)
+        times = tf.math.unsorted_segment_sum(tf.ones_like(units[:, 0]), slots, count)
         mean = tf.gather(sums / tf.maximum(times, 1)[:, None], slots)
         old, written = read_rows(self.vectors, ids), read_rows(self.written, ids)
         keep = tf.where(written, tf.constant(self.momentum, tf.float32), 0.0)[:, None]

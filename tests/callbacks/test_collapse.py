@@ -68,7 +68,9 @@ def test_a_healthy_run_is_silent():
     monitor = RepresentationMonitor(zoo.images(48), augment=zoo.mild())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        history = model.fit(zoo.dataset("SimCLR on images"), epochs=3, callbacks=[monitor], verbose=0)
+        history = model.fit(
+            zoo.dataset("SimCLR on images"), epochs=3, callbacks=[monitor], verbose=0
+        )
     assert np.isfinite(history.history["alignment"]).all()
 
 
@@ -108,7 +110,9 @@ def test_a_point_without_negatives_is_told_by_its_loss():
     """All labels alike: nothing pushes, and the training itself collapses."""
     model = kc.models.Siamese(trunk(), zoo.mild(), pairs="labels", seed=0)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    one_class = zoo.dataset("SimCLR on images").map(lambda x: {**x, "label": 0 * x["label"]})
+    one_class = zoo.dataset("SimCLR on images").map(
+        lambda x: {**x, "label": 0 * x["label"]}
+    )
     words = fit(model, data=one_class, epochs=20)
     (complete,) = [x for x in words if x.startswith("Complete")]
     assert "no negatives (one kind or one image a batch)" in complete
@@ -173,7 +177,9 @@ def test_a_line_names_dead_units_and_a_missing_head():
     ],
 )
 def test_an_augmentation_that_does_nothing(augment, words):
-    floats = zoo.dataset("SimCLR on images").map(lambda x: tf.cast(x["image"], tf.float32) / 255)
+    floats = zoo.dataset("SimCLR on images").map(
+        lambda x: tf.cast(x["image"], tf.float32) / 255
+    )
     model = simclr(augment)
     (warned,) = fit(model, augment=augment, data=floats)
     assert warned.startswith("Nothing to learn at epoch 1: two views of an image")
