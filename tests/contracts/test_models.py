@@ -137,6 +137,7 @@ def gone_on(request, tmp_path_factory):
     return models, files
 
 
+@pytest.mark.xdist_group("gone_on")
 def test_a_fresh_process_goes_on_where_it_was_saved(name, gone_on):
     models, files = gone_on
     models[name].fit(zoo.dataset(name), verbose=0)
