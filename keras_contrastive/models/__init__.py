@@ -10,7 +10,6 @@ from keras_contrastive.models.pirl import PIRL
 from keras_contrastive.models.siamese import Siamese
 from keras_contrastive.models.simclr import SimCLR
 from keras_contrastive.models.sup_con import SupCon
-from keras_contrastive.models.two_views import TwoViewModel
 
 __all__ = [
     "DCL",
@@ -23,5 +22,4 @@ __all__ = [
     "Siamese",
     "SimCLR",
     "SupCon",
-    "TwoViewModel",
 ]
