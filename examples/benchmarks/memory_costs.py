@@ -111,7 +111,7 @@ def table(memory, costs):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=50)
     parser.add_argument("--jit_compile", action="store_true", help="compile with XLA")
     arguments = parser.parse_args()
     for memory in MEMORIES:
