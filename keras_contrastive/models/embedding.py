@@ -61,6 +61,8 @@ class EmbeddingModel(ContrastiveModel):
         self.feature_dim = shape[1]
         # A subclass that embeds a batch in chunks sets it.
         self.cache: GradientCache | None = None
+        self.loss_mean = keras.metrics.Mean(name="loss")
+        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.spread = keras.metrics.Mean(name="embedding_std")
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -105,8 +105,6 @@ class MoCo(EmbeddingModel):
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
         self.queue = FeatureQueue(queue_size, projection_dim)
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
     def embed(self, images: tf.Tensor, training: bool) -> tf.Tensor:
@@ -189,14 +187,11 @@ class MoCo(EmbeddingModel):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        momentum = self.key_encoder.momentum
-        if callable(momentum):
-            momentum = keras.saving.serialize_keras_object(momentum)
         return {
             **super().get_config(),
             "projection_dim": self.projection_dim,
             "queue_size": self.queue.size,
-            "momentum": momentum,
+            "momentum": self.key_encoder.momentum_config(),
             "temperature": self.temperature,
             "projection_layers": self.projection_layers,
             "hidden_dim": self.hidden_dim,

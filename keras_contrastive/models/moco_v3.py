@@ -79,8 +79,6 @@ class MoCoV3(EmbeddingModel):
             layers = [encoder, self.projection, self.predictor]
             self.cache = GradientCache(layers, chunk_size)
             self.key_cache = GradientCache(self.key_encoder.copies, chunk_size)
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
     def embed(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
@@ -132,14 +130,11 @@ class MoCoV3(EmbeddingModel):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
-        momentum = self.key_encoder.momentum
-        if callable(momentum):
-            momentum = keras.saving.serialize_keras_object(momentum)
         return {
             **super().get_config(),
             "projection_dim": self.projection_dim,
             "hidden_dim": self.hidden_dim,
-            "momentum": momentum,
+            "momentum": self.key_encoder.momentum_config(),
             "temperature": self.temperature,
             "chunk_size": self.chunk_size,
         }

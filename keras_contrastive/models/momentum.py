@@ -53,6 +53,12 @@ class MomentumEncoder(keras.layers.Layer):
                 key.trainable = False
         self.built = True
 
+    def momentum_config(self) -> float | dict[str, Any]:
+        """Returns the momentum as a model's `get_config` writes it."""
+        if not callable(self.momentum):
+            return self.momentum
+        return keras.saving.serialize_keras_object(self.momentum)
+
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the keys of a batch, without gradient."""
         for layer in self.copies:

@@ -69,8 +69,6 @@ class NNCLR(EmbeddingModel):
             projection_dim, projection_dim, prediction_dim, name="predictor"
         )
         self.queue = FeatureQueue(queue_size, projection_dim)
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
     def embed(

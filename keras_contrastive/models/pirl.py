@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive import _seeded
 from keras_contrastive.distribute import all_gather, replica_index
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.npid_nce import check_dataset_size, constant_z_nce
@@ -111,8 +110,6 @@ class PIRL(TransformedModel):
         else:
             self.bank = MemoryBank(dataset_size, projection_dim, momentum, self.seed)
         self.log_partition = LogPartition(dataset_size) if h == "npid" else None
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -161,7 +158,7 @@ class PIRL(TransformedModel):
         if self.bank is None:
             return None, None
         positive = None if ids is None else self.bank.lookup(ids)
-        seed = _seeded.fold_in(self.seed_of(step), _NOISE)
+        seed = self.seed_of(step, _NOISE)
         _, negatives = self.bank.sample(self.negatives, exclude=everyone, seed=seed)
         return positive, negatives
 

@@ -128,8 +128,6 @@ class Siamese(EmbeddingModel):
         )
         if pairs == "labels":
             self.features = (*self.features, "label")
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.length = keras.metrics.Mean(name="embedding_norm")
         self.built = True
 

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive import _seeded
 from keras_contrastive.encoders import projection_head
 from keras_contrastive.encoders.heads import patches_head
 from keras_contrastive.models.embedding import EmbeddingModel
@@ -81,7 +80,7 @@ class TransformedModel(EmbeddingModel):
         )
         check_view(self.encoder, view.shape)
         source = {"image": second[0] if second else batch["image"]}
-        seed = _seeded.fold_in(seed, _TRANSFORM)
+        seed = self.seed_of(step, _TRANSFORM)
         made = make_views(source, self.transform, seed, 1, self.jit_compile)
         return view, made[0]
 

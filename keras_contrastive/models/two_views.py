@@ -67,8 +67,6 @@ class TwoViewModel(EmbeddingModel):
         if chunk_size is not None:
             self.cache = GradientCache([encoder, self.projection], chunk_size)
         self.block_size = check_block_size(block_size)
-        self.loss_mean = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
         self.built = True
 
     def embed(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:

@@ -46,7 +46,7 @@ def dcl():
 
 
 def sup_con():
-    return kc.models.SupCon(trunk(), None, projection_dim=8, seed=3)
+    return kc.models.SupCon(trunk(), None, projection_dim=8, temperature=0.5, seed=3)
 
 
 def moco():
