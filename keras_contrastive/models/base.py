@@ -54,15 +54,23 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 f"{type(self).__name__} brings its own loss; expected no `loss`. "
                 f"Received: loss={kwargs['loss']!r}"
             )
+        if kwargs.get("steps_per_execution", 1) != 1:
+            raise ValueError(
+                "`steps_per_execution` must be 1: a step here is one batch. "
+                f"Received: {kwargs['steps_per_execution']!r}"
+            )
         with self.distribute_strategy.scope():
             super().compile(*args, **kwargs)
             replicas = self.distribute_strategy.num_replicas_in_sync
-            if replicas > 1 and self.optimizer.gradient_accumulation_steps:
-                raise ValueError(
-                    "`optimizer` must have no gradient_accumulation_steps under "
-                    f"{replicas} replicas, where Keras 3.15 does not support it. "
-                    f"Received: {self.optimizer.gradient_accumulation_steps}"
-                )
+            # Keras clips each replica's share before the sum, and accumulates there.
+            inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            alone = ("gradient_accumulation_steps", "clipnorm", "clipvalue")
+            for option in (*alone, "global_clipnorm"):
+                if replicas > 1 and (value := getattr(inner, option, None)):
+                    raise ValueError(
+                        f"`optimizer` must have no {option} under {replicas} replicas, "
+                        f"where Keras 3.15 does not do it right. Received: {value}"
+                    )
             self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
