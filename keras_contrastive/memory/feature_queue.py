@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive._unit import unit
-from keras_contrastive.memory.rows import write_rows
+from keras_contrastive.memory.rows import read_rows, write_rows
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -82,7 +82,8 @@ class FeatureQueue(keras.layers.Layer):
 
         Args:
             keys: `(batch, dim)`, at most `size` rows, any float type; they are stored
-                as float32 of length 1. No gradient flows through the queue.
+                as float32 of length 1. No gradient flows through the queue. A row
+                that is not finite leaves its slot as it was.
 
         Raises:
             ValueError: If the shape is another or the batch is larger than the queue.
@@ -107,7 +108,11 @@ class FeatureQueue(keras.layers.Layer):
             start = self._next.value
             slots = tf.math.floormod(start + tf.range(count), self.size)
             # Row by row: an assignment of the whole would cost the queue's size.
-            write_rows(self._keys, slots, tf.stop_gradient(unit(keys)))
+            rows = tf.stop_gradient(unit(keys))
+            # An overflow must not stay among the negatives for a whole queue.
+            finite = tf.reduce_all(tf.math.is_finite(rows), axis=1, keepdims=True)
+            old = read_rows(self._keys, slots)
+            write_rows(self._keys, slots, tf.where(finite, rows, old))
             self._filled.assign(tf.minimum(self._filled.value + count, self.size))
             self._next.assign(tf.math.floormod(start + count, self.size))
 

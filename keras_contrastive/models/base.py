@@ -27,6 +27,12 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
 
     def __init__(self, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        several = tf.distribute.MultiWorkerMirroredStrategy
+        if seed is None and isinstance(tf.distribute.get_strategy(), several):
+            raise ValueError(
+                "`seed` must be given under MultiWorkerMirroredStrategy, where each "
+                "process would draw another. Received: None"
+            )
         self.seed = random.randrange(2**31) if seed is None else seed
         # Of its own, because the optimizer does not count the steps that an overflow
         # makes it skip, and their views would be drawn again.

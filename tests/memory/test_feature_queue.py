@@ -165,3 +165,15 @@ def test_writing_does_not_copy_the_queue():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_a_row_that_is_not_finite_leaves_its_slot():
+    queue = kc.memory.FeatureQueue(4, 3)
+    queue.enqueue(batch(4, 0))
+    keys = batch(4, 1)
+    keys[2, 1] = np.inf
+    before = queue.keys.numpy()
+    queue.enqueue(keys)
+    np.testing.assert_array_equal(queue.keys[2], before[2])
+    assert np.isfinite(queue.keys).all()
+    assert not np.array_equal(queue.keys[1], before[1])
