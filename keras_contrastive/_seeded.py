@@ -5,6 +5,7 @@ TensorFlow picks an algorithm by device unless it is told one, and XLA makes flo
 the random bits in another way. So the bits are drawn, and the floats made here.
 """
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -52,3 +53,22 @@ def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
     )
     bits = tf.cast(tf.bitwise.right_shift(bits, tf.ones_like(bits)), tf.int64)
     return tf.math.floormod(bits, tf.cast(high, tf.int64))
+
+
+def normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
+    """Draws float32 numbers of mean 0 and variance 1, by Box and Muller.
+
+    Two numbers of each pair of uniform ones. Made here, and not by TensorFlow, because
+    XLA's normal numbers are others than the kernel's.
+
+    Args:
+        shape: Shape of the result.
+        seed: Two integers, `(2,)`.
+    """
+    count = tf.reduce_prod(tf.cast(shape, tf.int32))
+    pairs = uniform(tf.stack([2, (count + 1) // 2]), seed)
+    # 1 - u is in (0, 1], of which there is a logarithm.
+    radius = tf.sqrt(-2 * tf.math.log1p(-pairs[0]))
+    angle = 2 * math.pi * pairs[1]
+    numbers = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=0)
+    return tf.reshape(numbers[:count], shape)
