@@ -106,8 +106,10 @@ class Sampler:
                     reduce_retracing=True,
                 )
             steps = tf.convert_to_tensor(steps, tf.int32)
-            return self._traced[energy](x, steps, seed)
-        return self._walk(energy, x, steps, seed)
+            walk = self._traced[energy](x, steps, seed)
+        else:
+            walk = self._walk(energy, x, steps, seed)
+        return Walk(*map(tf.stop_gradient, walk))
 
     def chain(
         self,
@@ -141,7 +143,8 @@ class Sampler:
                 f"Received: {steps!r}"
             )
         x, seed = self._ready(energy, x, seed)
-        return tf.function(self._chain, autograph=False)(energy, x, steps, seed, thin)
+        chain = tf.function(self._chain, autograph=False)(energy, x, steps, seed, thin)
+        return Chain(*map(tf.stop_gradient, chain))
 
     def check(self, energy: Energy) -> None:
         """Stops at an energy that it cannot walk on.
@@ -224,7 +227,7 @@ class Sampler:
         )
         count = tf.cast(steps, tf.float32)
         acceptance = tf.where(count > 0, accepted / tf.maximum(count, 1), 1.0)
-        return Walk(tf.stop_gradient(x), acceptance)
+        return Walk(x, acceptance)
 
     def _chain(
         self, energy: Energy, x: tf.Tensor, steps: int, seed: tf.Tensor, thin: int
@@ -250,7 +253,7 @@ class Sampler:
         # One record at a time: all at once may be more than a network can hold.
         energies = tf.map_fn(energy, samples, fn_output_signature=x.dtype)
         energies = tf.reshape(energies, shape[:2])
-        return Chain(samples, tf.stop_gradient(energies), shares.stack())
+        return Chain(samples, energies, shares.stack())
 
 
 def accept(log_ratio: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -118,9 +118,8 @@ def test_it_changes_no_weight_and_lets_no_gradient_through(case):
         x = tf.Variable(x)
         ends = sampler(energy, x, 3, seed=[1, 2])
         total = tf.reduce_sum(ends)
-    assert tape.gradient(total, [x, *energy.trainable_variables]) == [
-        None for _ in [x, *energy.trainable_variables]
-    ]
+    gradients = tape.gradient(total, [x, *energy.trainable_variables])
+    assert all(gradient is None for gradient in gradients)
     for old, new in zip(before, energy.weights, strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -139,8 +138,8 @@ def test_it_is_serialised(case):
     config = keras.saving.serialize_keras_object(sampler)
     again = keras.saving.deserialize_keras_object(config)
     assert again.get_config() == sampler.get_config()
-    np.testing.assert_array_equal(
-        again(energy, x, 3, seed=[1, 2]), sampler(energy, x, 3, seed=[1, 2])
+    np.testing.assert_allclose(
+        again(energy, x, 3, seed=[1, 2]), sampler(energy, x, 3, seed=[1, 2]), atol=1e-5
     )
 
 
