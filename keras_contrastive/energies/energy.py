@@ -42,7 +42,8 @@ class Energy(keras.layers.Layer):
         Args:
             x: Points, `(batch, ...)`, any number type.
             *args: As `call` takes them.
-            **kwargs: As `call` takes them.
+            **kwargs: As `call` takes them; `training` is False unless given, also
+                within a model that is training.
 
         Returns:
             `(batch,)`, float32 unless `dtype` says otherwise.
@@ -51,6 +52,8 @@ class Energy(keras.layers.Layer):
             ValueError: If the points have another shape than the energy takes, or
                 `call` returns something else than one number a point.
         """
+        # Keras would hand on the mode of the model whose step a chain is part of.
+        kwargs.setdefault("training", False)
         if keras.backend.is_keras_tensor(x):
             # A functional model in the making: the points come later, and through here.
             x = keras.ops.cast(x, self.compute_dtype)
