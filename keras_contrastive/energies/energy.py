@@ -56,7 +56,9 @@ class Energy(keras.layers.Layer):
         kwargs.setdefault("training", False)
         if keras.backend.is_keras_tensor(x):
             # A functional model in the making: the points come later, and through here.
-            x = keras.ops.cast(x, self.compute_dtype)
+            # No cast to what it is: a loaded model would have it twice.
+            if keras.backend.standardize_dtype(x.dtype) != self.compute_dtype:
+                x = keras.ops.cast(x, self.compute_dtype)
             return super().__call__(x, *args, **kwargs)
         x = self.points(x)
         energies = super().__call__(x, *args, **kwargs)
