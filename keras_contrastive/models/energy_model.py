@@ -67,13 +67,28 @@ class EnergyModel(ContrastiveModel):
         self.energy = energy
         self.clip_norm = clip_norm
         self.loss_mean = keras.metrics.Mean(name="loss")
-        self.data_energy = keras.metrics.Mean(name="data_energy")
         self.gradient_norm = keras.metrics.Mean(name="gradient_norm")
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns energies, `(batch,)`."""
         return self.energy(checked_points(self.energy, x))
+
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        """Trains the model; see `ContrastiveModel`.
+
+        Raises:
+            ValueError: If points are unfit, or an energy is not finite; weights and
+                particles are then as they were before the step.
+        """
+        try:
+            return super().fit(*args, **kwargs)
+        except ValueError as error:
+            if not str(error).startswith("`energy` must be finite where chains start"):
+                raise
+            raise ValueError(
+                f"{error} ({type(self).__name__}, at step {int(self.step.numpy())})"
+            ) from error
 
     def points(self, data: Any) -> tf.Tensor:
         """Returns the points of a batch as `fit` takes it, `(batch, ...)`."""
@@ -93,7 +108,7 @@ class EnergyModel(ContrastiveModel):
         """Computes the loss and the metrics."""
         x = self.points(data)
         loss = tf.reduce_mean(self.objective(x, self.seed_of(-1)))
-        self.record(loss, self.energy(x))
+        self.loss_mean.update_state(loss)
         return self.results()
 
     def learn(self, loss_of: Callable[[], tf.Tensor]) -> tf.Operation | None:
@@ -111,7 +126,13 @@ class EnergyModel(ContrastiveModel):
         with tf.GradientTape() as tape:
             loss = loss_of()
             scaled_loss = self.scaled(loss)
-        return self.descend(loss, tape.gradient(scaled_loss, self.trainable_variables))
+        # A constant that is added to an energy has no gradient, and needs none.
+        gradients = tape.gradient(
+            scaled_loss,
+            [variable.value for variable in self.trainable_variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return self.descend(loss, gradients)
 
     def descend(self, loss: tf.Tensor, gradients: list[Any]) -> tf.Operation | None:
         """Takes one optimizer step along gradients, if the loss is finite; see `learn`.
@@ -123,7 +144,7 @@ class EnergyModel(ContrastiveModel):
         check = self.finite(loss)
         with tf.control_dependencies([check] if check is not None else []):
             self.loss_mean.update_state(loss)
-            self.apply([None if g is None else tf.identity(g) for g in gradients])
+            self.apply([tf.identity(gradient) for gradient in gradients])
         return check
 
     def finite(self, loss: tf.Tensor) -> tf.Operation | None:
@@ -143,42 +164,29 @@ class EnergyModel(ContrastiveModel):
         """Takes one optimizer step along gradients, clipped as a whole.
 
         Args:
-            gradients: One for each of `trainable_variables`, this replica's share;
-                None where the loss does not depend on a variable.
+            gradients: One for each of `trainable_variables`, this replica's share.
         """
-        replicas = replica_count()
-        there = [number for number, g in enumerate(gradients) if g is not None]
-        if not there:
+        if not gradients:
             raise ValueError(
                 "`energy` must have weights to train. "
                 f"Received: {type(self.energy).__name__} without any"
             )
-        total = [gradients[number] for number in there]
+        replicas = replica_count()
         if replicas > 1:
             context = tf.distribute.get_replica_context()
-            total = context.all_reduce(tf.distribute.ReduceOp.SUM, total)
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        squares = [tf.cast(tf.reduce_sum(g * g), tf.float32) for g in gradients]
         # What the optimizer multiplied the loss with, against float16's underflow.
         scale = self.optimizer.scale_loss(tf.constant(1.0))
-        norm = tf.sqrt(
-            tf.add_n([tf.cast(tf.reduce_sum(g * g), tf.float32) for g in total])
-        )
-        self.gradient_norm.update_state(norm / scale)
-        # The optimizer sums over the replicas once more.
-        factor = tf.constant(1 / replicas)
-        if self.clip_norm is not None:
-            most = self.clip_norm * scale
-            factor *= tf.minimum(1.0, most / tf.maximum(norm, most * 1e-12))
+        norm = tf.sqrt(tf.add_n(squares)) / scale
+        self.gradient_norm.update_state(norm)
         if replicas > 1 or self.clip_norm is not None:
-            total = [g * tf.cast(factor, g.dtype) for g in total]
-        result: list[Any] = [None] * len(gradients)
-        for number, gradient in zip(there, total, strict=True):
-            result[number] = gradient
-        super().apply(result)
-
-    def record(self, loss: tf.Tensor, data_energies: tf.Tensor) -> None:
-        """Records metrics of evaluation."""
-        self.loss_mean.update_state(loss)
-        self.data_energy.update_state(data_energies)
+            # The optimizer sums over the replicas once more.
+            factor = tf.constant(1 / replicas)
+            if self.clip_norm is not None:
+                factor *= self.clip_norm / tf.maximum(norm, self.clip_norm)
+            gradients = [g * tf.cast(factor, g.dtype) for g in gradients]
+        super().apply(gradients)
 
     def seed_of(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns two integers `(2,)` that are a step's own; -1 is evaluation's."""

@@ -75,20 +75,20 @@ class MaximumLikelihood(EnergyModel):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Lowers the energy at the data and raises it at all points, as likely."""
         x = self.points(data)
-        variables = self.trainable_variables
+        variables = [variable.value for variable in self.trainable_variables]
         log_z, of_model = self.visit(gradient=True)
         with tf.GradientTape() as tape:
-            energies = self.energy(x)
-            loss = tf.reduce_mean(energies)
+            loss = tf.reduce_mean(self.energy(x))
             scaled_loss = self.scaled(loss)
-        of_data = tape.gradient(scaled_loss, variables)
+        of_data = tape.gradient(
+            scaled_loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
         # As `scaled` weighs the data's part.
         weight = self.optimizer.scale_loss(tf.constant(1 / replica_count()))
         gradients = [
-            None if g is None else g - tf.cast(weight, g.dtype) * tf.cast(m, g.dtype)
-            for g, m in zip(of_data, of_model, strict=True)
+            data - tf.cast(weight, data.dtype) * model
+            for data, model in zip(of_data, of_model, strict=True)
         ]
-        self.data_energy.update_state(energies)
         self.descend(loss + log_z, gradients)
         return self.results()
 
@@ -96,7 +96,7 @@ class MaximumLikelihood(EnergyModel):
         """Computes minus the mean log-likelihood."""
         energies = self.energy(self.points(data))
         log_z, _ = self.visit(gradient=False)
-        self.record(tf.reduce_mean(energies) + log_z, energies)
+        self.loss_mean.update_state(tf.reduce_mean(energies) + log_z)
         return self.results()
 
     def visit(self, gradient: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -104,28 +104,31 @@ class MaximumLikelihood(EnergyModel):
 
         In chunks of points, whose sums are kept relative to the lowest energy so far.
         """
-        variables = self.trainable_variables if gradient else []
+        variables = [v.value for v in self.trainable_variables] if gradient else []
         dtype = self.energy.compute_dtype
         count = self._base**self._dimensions
+        chunk = min(_CHUNK, count)
 
         def body(first, highest, total, sums):
-            numbers = first + tf.range(min(_CHUNK, count), dtype=tf.int64)
+            numbers = first + tf.range(chunk, dtype=tf.int64)
             with tf.GradientTape() as tape:
                 energies = self.energy(self.points_of(numbers))
             log_weights = tf.where(numbers < count, -energies, -math.inf)
             new = tf.maximum(highest, tf.reduce_max(tf.stop_gradient(log_weights)))
             weights, kept = tf.exp(log_weights - new), tf.exp(highest - new)
             gradients = tape.gradient(
-                energies, variables, weights, unconnected_gradients="zero"
+                energies,
+                variables,
+                weights,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
             )
             sums = [
                 s * tf.cast(kept, s.dtype) + g
                 for s, g in zip(sums, gradients, strict=True)
             ]
             total = total * kept + tf.reduce_sum(weights)
-            return first + len_of_chunk, new, total, sums
+            return first + chunk, new, total, sums
 
-        len_of_chunk = tf.constant(min(_CHUNK, count), tf.int64)
         start = (
             tf.constant(0, tf.int64),
             tf.constant(-math.inf, dtype),
@@ -136,13 +139,12 @@ class MaximumLikelihood(EnergyModel):
             lambda first, *_: first < count,
             body,
             start,
-            maximum_iterations=-(-count // _CHUNK),
+            maximum_iterations=-(-count // chunk),
             parallel_iterations=1,
         )
-        low, high = self.bounds
-        volume = 1.0 if self._base == 2 and self.energy.domain == "bits" else (
-            (high - low) / self.nodes
-        )
+        volume = 1.0
+        if self.energy.domain == "reals":
+            volume = (self.bounds[1] - self.bounds[0]) / self.nodes
         log_z = highest + tf.math.log(total) + self._dimensions * math.log(volume)
         return log_z, [s / tf.cast(total, s.dtype) for s in sums]
 

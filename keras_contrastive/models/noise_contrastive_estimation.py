@@ -66,8 +66,9 @@ class NoiseContrastiveEstimation(EnergyModel):
         shape = getattr(noise, "event_shape", energy.event_shape)
         if not isinstance(domain, str):
             domain = energy.domain
-        if domain != energy.domain or None not in (shape, energy.event_shape) and (
-            tuple(shape) != tuple(energy.event_shape)
+        if domain != energy.domain or (
+            None not in (shape, energy.event_shape)
+            and (tuple(shape) != tuple(energy.event_shape))
         ):
             raise ValueError(
                 f"`noise` must be over {energy.domain} of shape {energy.event_shape}, "
@@ -84,6 +85,7 @@ class NoiseContrastiveEstimation(EnergyModel):
             autocast=False,
             name="log_constant",
         )
+        self.data_energy = keras.metrics.Mean(name="data_energy")
         self.noise_energy = keras.metrics.Mean(name="sample_energy")
         self.accuracy = keras.metrics.Mean(name="noise_accuracy")
 

@@ -33,8 +33,7 @@ class PersistentContrastiveDivergence(SampledModel):
         sampler: Moves the particles; over the energy's points.
         steps: k, at least 0.
         particles: Their number.
-        reinitialise: Probability that a particle begins anew when it is drawn, in
-            [0, 1].
+        reinitialise: Probability that a particle begins anew after a step, in [0, 1].
         start: How particles begin: "bits", "uniform" in [0, 1), or "normal"; None
             takes "bits" or "normal".
         contrast: As of `ContrastiveDivergence`; all but "difference" want as many
@@ -111,7 +110,7 @@ class PersistentContrastiveDivergence(SampledModel):
         )
         check = self.learn(lambda: self.push(x, particles))
         with tf.control_dependencies([check] if check is not None else []):
-            self.buffer.write(slots, all_gather(tf.identity(particles)))
+            self.buffer.write(slots, all_gather(tf.identity(particles)), seed)
         self.acceptance.update_state(acceptance)
         return self.results()
 
@@ -132,11 +131,8 @@ class PersistentContrastiveDivergence(SampledModel):
         """
         replicas = replica_count()
         most = self.buffer.size // replicas * replicas
-        if x.shape[0] is None:
-            # A batch of no fixed size; of these numbers only means are taken.
-            count = most
-        else:
-            count = min(x.shape[0] * replicas, most)
+        # Of a batch of no fixed size only the mean is taken: all particles serve it.
+        count = min((x.shape[0] or most) * replicas, most)
         if self.contrast != "difference" and count != (x.shape[0] or -1) * replicas:
             raise ValueError(
                 f"`particles` must be at least a batch of them, and its size be fixed, "

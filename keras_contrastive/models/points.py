@@ -80,6 +80,13 @@ def checked_points(energy: Energy, x: Any) -> tf.Tensor:
     raw = x
     x = tf.cast(x, energy.compute_dtype)
     if event_shape is not None:
+        if not x.shape[1:].is_fully_defined():
+            # Of a shape that differs from batch to batch.
+            fits = tf.size(x) == tf.shape(x)[0] * math.prod(event_shape)
+            words = f"`x` must be batches of points of shape {event_shape}. Received:"
+            check = tf.debugging.Assert(fits, [words, "batches of shape", tf.shape(x)])
+            with tf.control_dependencies([check] if check is not None else []):
+                x = tf.identity(x)
         x = tf.reshape(x, [-1, *event_shape])
     if energy.domain == "bits":
         holds = tf.reduce_all((x == 0) | (x == 1))

@@ -64,6 +64,7 @@ class SampledModel(EnergyModel):
         self.contrast = check_contrast(contrast, margin, "contrast")
         self.margin = margin
         self.energy_regularisation = energy_regularisation
+        self.data_energy = keras.metrics.Mean(name="data_energy")
         self.sample_energy = keras.metrics.Mean(name="sample_energy")
         self.acceptance = keras.metrics.Mean(name="acceptance")
 

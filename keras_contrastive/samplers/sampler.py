@@ -299,7 +299,7 @@ def finite_energies(energies: tf.Tensor) -> tf.Tensor:
     """
     check = tf.debugging.Assert(
         tf.reduce_all(tf.math.is_finite(energies)),
-        ["`x` must have finite energies where chains start. Received:", energies],
+        ["`energy` must be finite where chains start. Received:", energies],
     )
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(energies)
