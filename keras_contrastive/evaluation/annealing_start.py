@@ -94,9 +94,12 @@ def base_density(
 
     Raises:
         TypeError: If `base` is no density.
-        ValueError: If base and data are both given, or do not fit the energy.
+        ValueError: If base and data are both given or do not fit the energy, or a
+            weight of the energy is not finite.
     """
     shape = event_shape(energy)
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in energy.weights):
+        raise ValueError("`energy` must have finite weights. Received: NaN or infinity")
     if base is not None:
         if not isinstance(base, Density):
             raise TypeError(
