@@ -49,6 +49,11 @@ def check_sampler(energy: Energy, sampler: Sampler | None, steps: int) -> None:
     """
     if sampler is None:
         if isinstance(energy, RBM):
+            if steps != 1:
+                raise ValueError(
+                    "`steps` must be 1 where an RBM is annealed without a `sampler`. "
+                    f"Received: {steps}"
+                )
             return
         raise ValueError(
             "`sampler` must be given unless `energy` is an RBM, such as "

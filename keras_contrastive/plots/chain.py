@@ -64,8 +64,13 @@ def plot_chain(
     width = images.shape[3] + GAP
     ax.set_xticks(
         [GAP + width * column + (width - GAP - 1) / 2 for column in range(columns)],
-        [f"{steps[record]:,}" for record in shown],
+        [_short(steps[record]) for record in shown],
         fontsize=8,
     )
     ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     return figure
+
+
+def _short(step: int) -> str:
+    """Returns a number that is no wider than an image."""
+    return f"{step:,}" if step < 1_000_000 else f"{step:.3g}"

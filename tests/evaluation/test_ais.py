@@ -141,7 +141,9 @@ def test_without_couplings_no_weight_differs():
         (lambda: kc.samplers.GibbsWithGradients(), 2),
     ],
 )
-def test_bits_with_a_sampler(sampler, steps):
+def test_bits_with_a_sampler(sampler, steps, monkeypatch):
+    # One stretch: else each t would have a seed of its own by being one.
+    monkeypatch.setattr("keras_contrastive.evaluation.ais._MOVES", 1)
     machine = kc.energies.BoltzmannMachine(6, stddev=0.8, seed=1)
     run = ais(machine, chains=2000, temperatures=12, sampler=sampler(), steps=steps)
     check_both(run, exact(machine))
@@ -296,6 +298,7 @@ WALK = {"sampler": kc.samplers.Metropolis()}
             "`sampler` must be left out",
         ),
         (RBM, {"chains": 1}, "`chains`"),
+        (RBM, {"steps": 2}, "`steps` must be 1"),
         (RBM, {"temperatures": 0}, "`temperatures`"),
         (RBM, {"temperatures": [0, 0.5]}, "`temperatures`.*from 0 to 1"),
         (RBM, {"temperatures": [1, 0.5, 0]}, "`temperatures`.*from 0 to 1"),

@@ -92,6 +92,9 @@ def test_a_chain_is_a_row_and_time_runs_to_the_right():
     figure = plot_chain(samples, (2, 3), steps=range(1000, 10_000, 1000))
     texts = [x.get_text() for x in figure.axes[0].get_xticklabels()]
     assert texts == [f"{i},000" for i in range(1, 10)]
+    figure = plot_chain(samples[:2], (2, 3), steps=[0, 2_500_000])
+    texts = [x.get_text() for x in figure.axes[0].get_xticklabels()]
+    assert texts == ["0", "2.5e+06"]
 
 
 def test_a_chain_of_a_sampler():
