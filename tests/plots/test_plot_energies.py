@@ -222,6 +222,22 @@ def test_depth_cuts_off_the_colours_and_starts_at_the_lowest():
     assert highest[-1] == pytest.approx(top, rel=0.01)
 
 
+def test_a_constant_makes_no_difference():
+    box = kc.energies.Gaussian([2.0, -1.0], 1.0)
+    lifted = kc.energies.SumEnergy([box, kc.energies.Uniform(-1e4, 1e4, (2,))])
+    lift = float(lifted([[0.0, 0.0]])[0] - box([[0.0, 0.0]])[0])
+    assert lift > 15
+    plain, raised = (
+        plot_energy_surface(energy, (-3, 3), score=False, nodes=33)
+        for energy in (box, lifted)
+    )
+    for figure in (plain, raised):
+        figure.canvas.draw()
+    difference = np.asarray(plain.canvas.buffer_rgba()).astype(int)
+    difference -= np.asarray(raised.canvas.buffer_rgba())
+    assert np.mean(np.abs(difference) > 8) < 0.01
+
+
 def test_data_and_particles_are_told_apart():
     data, particles = kc.data.toy("rings", 50), np.array([[0.0, 1.0], [2.0, 2.0]])
     figure = plot_energy_surface(WELL, (-4, 4), data, particles, nodes=33)
