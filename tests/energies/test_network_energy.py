@@ -232,6 +232,38 @@ def test_spectral_norm_holds_before_and_after_an_update(name):
     assert largest() < 1.1
 
 
+def test_spectral_norm_is_the_same_on_two_replicas(two_devices):
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("f")
+
+    def trained(energy, optimizer, run):
+        variables = energy.trainable_variables
+
+        def step():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(energy(x) ** 2) / 2
+            gradients = tape.gradient(loss, variables)
+            replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+            gradients = [2 * g / replicas for g in gradients]
+            optimizer.apply(gradients, variables)
+
+        tf.function(lambda: run(step))()
+        return [v.numpy() for v in variables]
+
+    def parts():
+        keras.utils.set_random_seed(0)
+        optimizer = keras.optimizers.SGD(10.0)
+        energy = MAKERS["mlp_spectral"]()
+        optimizer.build(energy.trainable_variables)
+        return energy, optimizer
+
+    with two_devices.scope():
+        two = parts()
+    one = trained(*parts(), lambda step: step())
+    for ours, theirs in zip(trained(*two, two_devices.run), one, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert np.linalg.svd(one[0])[1].max() < 1.1
+
+
 def test_bad_input_is_named():
     dense, norm = keras.layers.Dense(1), keras.layers.BatchNormalization
     nested = network(network(norm(name="inner")), keras.layers.Dense(1))
