@@ -49,6 +49,11 @@ def check_sampler(energy: Energy, sampler: Sampler | None, steps: int) -> None:
     """
     if sampler is None:
         if isinstance(energy, RBM):
+            if steps != 1:
+                raise ValueError(
+                    "`steps` must be 1 where an RBM is annealed without a `sampler`. "
+                    f"Received: {steps}"
+                )
             return
         raise ValueError(
             "`sampler` must be given unless `energy` is an RBM, such as "
@@ -94,9 +99,12 @@ def base_density(
 
     Raises:
         TypeError: If `base` is no density.
-        ValueError: If base and data are both given, or do not fit the energy.
+        ValueError: If base and data are both given or do not fit the energy, or a
+            weight of the energy is not finite.
     """
     shape = event_shape(energy)
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in energy.weights):
+        raise ValueError("`energy` must have finite weights. Received: NaN or infinity")
     if base is not None:
         if not isinstance(base, Density):
             raise TypeError(
