@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
+from keras_contrastive.samplers.acceptance import accept, choose, finite_energies
 from keras_contrastive.samplers.metropolis import flattened, flipped
-from keras_contrastive.samplers.sampler import Sampler, accept, choose, finite_energies
+from keras_contrastive.samplers.sampler import Sampler
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

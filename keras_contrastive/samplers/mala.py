@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.sampler import (
-    Sampler,
+from keras_contrastive.samplers.acceptance import (
     accept,
     check_positive,
     choose,
     finite_energies,
 )
+from keras_contrastive.samplers.sampler import Sampler
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
