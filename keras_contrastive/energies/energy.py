@@ -43,7 +43,8 @@ class Energy(keras.layers.Layer):
         Args:
             x: Points, `(batch, ...)`, any number type.
             *args: As `call` takes them.
-            **kwargs: As `call` takes them.
+            **kwargs: As `call` takes them; `training` is False unless given, also
+                within a model that is training.
 
         Returns:
             `(batch,)`, float32 unless `dtype` says otherwise.
@@ -52,9 +53,13 @@ class Energy(keras.layers.Layer):
             ValueError: If the points have another shape than the energy takes, or
                 `call` returns something else than one number a point.
         """
+        # Keras would hand on the mode of the model whose step a chain is part of.
+        kwargs.setdefault("training", False)
         if keras.backend.is_keras_tensor(x):
             # A functional model in the making: the points come later, and through here.
-            x = keras.ops.cast(x, self.compute_dtype)
+            # No cast to what it is: a loaded model would have it twice.
+            if keras.backend.standardize_dtype(x.dtype) != self.compute_dtype:
+                x = keras.ops.cast(x, self.compute_dtype)
             return super().__call__(x, *args, **kwargs)
         x = self.points(x)
         energies = super().__call__(x, *args, **kwargs)

@@ -53,9 +53,9 @@ class SumEnergy(Energy):
         self.temperature = temperatures.pop() if len(temperatures) == 1 else 1.0
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the energy of each point, `(batch,)`."""
-        return self._total([energy(x) for energy in self.energies])
+        return self._total([energy(x, training=training) for energy in self.energies])
 
     def energy_and_score(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns energies `(batch,)` and scores `(batch, ...)` of one evaluation."""

@@ -49,9 +49,9 @@ class TemperedEnergy(Energy):
         self._divisor = temperature
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the energy of each point, `(batch,)`."""
-        return self._over(self.energy(x))
+        return self._over(self.energy(x, training=training))
 
     def energy_and_score(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns energies `(batch,)` and scores `(batch, ...)` of one evaluation."""

@@ -67,8 +67,9 @@ class Uniform(Density):
         """Returns `(count, *event_shape)` points of the box."""
         shape = tf.concat([[count], tf.constant(self.event_shape, tf.int32)], 0)
         unit = tf.cast(_seeded.uniform(shape, seed), self.compute_dtype)
-        size = tf.constant(self.high - self.low, unit.dtype)
-        return tf.constant(self.low, unit.dtype) + size * unit
+        low, high = (tf.constant(x, unit.dtype) for x in (self.low, self.high))
+        # Rounding could put a point behind the wall, where the energy is infinite.
+        return tf.minimum(low + (high - low) * unit, high)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

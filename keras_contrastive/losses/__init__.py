@@ -1,6 +1,6 @@
 """The equations: one file a family, a pure function and a thin Keras loss each."""
 
-from keras_contrastive.losses.contrast import CONTRASTS, check_contrast, contrast
+from keras_contrastive.losses.contrast import contrast
 from keras_contrastive.losses.decoupled import DecoupledNTXent, decoupled_nt_xent
 from keras_contrastive.losses.denoising_score_matching import (
     denoising_score_matching,
@@ -25,7 +25,6 @@ from keras_contrastive.losses.sup_con import SupConLoss, sup_con
 from keras_contrastive.losses.triplet import Triplet, triplet
 
 __all__ = [
-    "CONTRASTS",
     "NPIDNCE",
     "PIRLNCE",
     "DecoupledNTXent",
@@ -34,7 +33,6 @@ __all__ = [
     "NTXent",
     "SupConLoss",
     "Triplet",
-    "check_contrast",
     "contrast",
     "decoupled_nt_xent",
     "denoising_score_matching",

@@ -25,9 +25,25 @@ def log_ratio(
 
     Returns:
         `(batch,)`, in the energy's dtype.
+
+    Raises:
+        TypeError: If the noise has no `log_prob`.
+        ValueError: If its `log_prob` is not one number a point, as of a distribution
+            over single coordinates.
     """
+    if not hasattr(noise, "log_prob"):
+        raise TypeError(
+            "`noise` must have a density, `log_prob(x)`, as `Gaussian`, `Uniform` and "
+            f"`Bernoulli` have. Received: {noise!r}"
+        )
+    x = energy.points(x)
     energies = energy(x)
     density = tf.cast(noise.log_prob(x), energies.dtype)
+    if not density.shape.is_compatible_with(energies.shape):
+        raise ValueError(
+            "`noise.log_prob` must return one number a point, of shape (batch,). "
+            f"Received: {density.shape} for points of shape {x.shape}"
+        )
     return tf.cast(constant, energies.dtype) - energies - density
 
 

@@ -85,6 +85,7 @@ def test_the_temperature_is_told():
     assert (a / 4 / 2).temperature == 8
     assert (a / 2 + b / 2).temperature == 2
     assert (a / 2 + b).temperature == 1
+    assert (a / 2 + b / 4).temperature == 1
     assert ((a + b) / 3).temperature == 3
     # A density's Z is 1, but not at another temperature.
     assert not hasattr(kc.energies.Gaussian([0.0]) / 2, "log_partition")

@@ -44,6 +44,14 @@ def test_it_equals_the_slow_loop(nu):
     np.testing.assert_array_equal(kc.losses.noise_contrastive(data, columns, nu), ours)
 
 
+def test_a_density_of_ours_is_noise():
+    energy, _ = machine()
+    noise = kc.energies.Bernoulli(Coins.on, dtype="float64")
+    ours = kc.losses.log_ratio(energy, noise, STATES, 0.5)
+    expected = kc.losses.log_ratio(energy, Coins(), STATES, 0.5)
+    np.testing.assert_allclose(ours, expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("nu", [1, 4])
 def test_its_optimum_is_at_the_truth_with_the_constant(nu):
     energy, p = machine()
@@ -97,5 +105,15 @@ def test_bad_input_is_named():
     for noise in (np.zeros(5), np.zeros([4, 3]), np.zeros([2, 4])):
         with pytest.raises(ValueError, match=r"`noise` .*ratio=2.*Received: .*\(4,\)"):
             kc.losses.noise_contrastive(data, noise, 2)
+    energy, _ = machine()
+    with pytest.raises(TypeError, match=r"`noise`.*log_prob.*Received: 'normal'"):
+        kc.losses.log_ratio(energy, "normal", STATES, 0.0)
+
+    class Coordinates:
+        def log_prob(self, x):
+            return tf.zeros_like(x)
+
+    with pytest.raises(ValueError, match=r"`noise.log_prob`.*Received: \(64, 6\)"):
+        kc.losses.log_ratio(energy, Coordinates(), STATES, 0.0)
     with pytest.raises(ValueError, match=r"`data`.*Received: \(4, 1\)"):
         kc.losses.noise_contrastive(data[:, None], data)
