@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.sampler import Sampler, check_positive
+from keras_contrastive.samplers.checks import check_positive
+from keras_contrastive.samplers.sampler import Sampler
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
