@@ -4,9 +4,13 @@ from absl import flags
 
 from keras_contrastive import encoders
 from keras_contrastive.cli import arguments, recipes
+from keras_contrastive.cli.energies import options as energy_options
+from keras_contrastive.cli.energies import settings as energies
+from keras_contrastive.cli.energies.methods import ENERGY_METHODS
 from keras_contrastive.cli.methods import METHODS
 from keras_contrastive.cli.policies import POLICIES
 from keras_contrastive.cli.recipes import RECIPES
+from keras_contrastive.data.toys import TOYS
 from keras_contrastive.distribute import NAMES as STRATEGIES
 
 OPTIMIZERS = ("sgd", "lars", "adam")
@@ -21,6 +25,9 @@ HEADINGS = {
     arguments.NAMES[0]: (
         "THE METHOD'S OWN [who takes it, with the paper's value; by default the "
         "recipe's]"
+    ),
+    energy_options.FIRST: (
+        "ENERGIES [for the methods that train one; by default what suits the dataset]"
     ),
     "seed": "HOW IT RUNS",
 }
@@ -47,7 +54,7 @@ def define(values: flags.FlagValues) -> None:
     choice(
         "method",
         "simclr",
-        tuple(METHODS),
+        (*METHODS, *ENERGY_METHODS),
         "How it learns; what each method does stands at the end.",
     )
     choice(
@@ -62,7 +69,8 @@ def define(values: flags.FlagValues) -> None:
     text(
         "dataset",
         "contrastive_digits",
-        "Name of a tfds dataset. contrastive_digits needs no download.",
+        "Name of a tfds dataset; contrastive_digits needs no download. For energies "
+        f"also a toy in the plane: {', '.join(energies.TOY + x for x in TOYS)}.",
     )
     text(
         "data_dir",
@@ -108,6 +116,7 @@ def define(values: flags.FlagValues) -> None:
         "recipe's share of all.",
     )
     arguments.define(values)
+    energy_options.define(values)
     whole("seed", 0, 0, "Fixes the weights, the order of the images and the views.")
     choice("strategy", "auto", STRATEGIES, "Where it runs; auto takes what is there.")
     choice("mixed_precision", "float32", PRECISIONS, "Keras's dtype policy.")
@@ -119,4 +128,7 @@ def define(values: flags.FlagValues) -> None:
 def closing() -> str:
     """Returns what stands at the end of the help: the methods and the recipes."""
     methods = [f"  {name:8} {x.summary}" for name, x in METHODS.items()]
-    return "\n".join(["METHODS", "", *methods, "", "RECIPES", "", recipes.table()])
+    of_energy = [f"  {name:17} {x.summary}" for name, x in ENERGY_METHODS.items()]
+    lines = ["METHODS THAT TRAIN AN ENCODER", "", *methods, ""]
+    lines += ["METHODS THAT TRAIN AN ENERGY", "", *of_energy, ""]
+    return "\n".join([*lines, "RECIPES", "", recipes.table()])

@@ -10,6 +10,10 @@ from keras_contrastive import callbacks, data, distribute, export
 from keras_contrastive.cli import arguments, options
 from keras_contrastive.cli import settings as settings_
 from keras_contrastive.cli.commands import PROGRAM, Command
+from keras_contrastive.cli.energies import options as energy_options
+from keras_contrastive.cli.energies import pretrain as energies
+from keras_contrastive.cli.energies.methods import ENERGY_METHODS
+from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.parts import load, make_model, make_policy
 from keras_contrastive.cli.progress import Progress
 from keras_contrastive.cli.report import draw, report
@@ -49,6 +53,9 @@ def define(values: flags.FlagValues) -> None:
 
 def run(given: dict[str, Any]) -> None:
     """Pretrains, or goes on with a run, and says what the features are worth."""
+    if _of_energy(given):
+        energies.run(given)
+        return
     if given["resume"]:
         folder, settings = RunFolder.reopen(given["output_dir"])
         _refuse_changes(given, settings)
@@ -58,6 +65,7 @@ def run(given: dict[str, Any]) -> None:
         if given["output_dir"]:
             RunFolder(given["output_dir"]).check_unused()
         method, dataset = settings_.method_and_dataset(given)
+        energy_options.refuse_for_embeddings(method, given)
         # A flag that the method does not take is refused before anything is read.
         arguments.given_to(method, given)
         description = data.describe(dataset, given["data_dir"], given["download"])
@@ -78,6 +86,13 @@ def run(given: dict[str, Any]) -> None:
     if description.num_classes and given["evaluate_images"]:
         report(settings, splits, folder, model.encoder, given["evaluate_images"])
     print(f"Next: {PROGRAM} finetune --run={folder.path}")
+
+
+def _of_energy(given: dict[str, Any]) -> bool:
+    """Whether a method that trains an energy is asked for, or begun."""
+    if given["resume"]:
+        return isinstance(RunFolder.reopen(given["output_dir"])[1], EnergySettings)
+    return given["method"] in ENERGY_METHODS and not given["recipe"]
 
 
 def prepare(
@@ -196,7 +211,7 @@ def _refuse_changes(given: dict[str, Any], settings: Settings) -> None:
 COMMAND = Command(
     "pretrain",
     "Learn features from images, most methods without labels, and say what they are "
-    "worth.",
+    "worth; or learn an energy.",
     define,
     run,
     options.HEADINGS,

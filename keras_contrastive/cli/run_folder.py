@@ -14,6 +14,8 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive._version import __version__
+from keras_contrastive.cli.energies.methods import ENERGY_METHODS
+from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.settings import Settings
 
 _CONFIG = "config.json"
@@ -35,7 +37,9 @@ class RunFolder:
         self.table = self.path / "evaluation.md"
 
     @classmethod
-    def create(cls, path: str | None, settings: Settings) -> "RunFolder":
+    def create(
+        cls, path: str | None, settings: Settings | EnergySettings
+    ) -> "RunFolder":
         """Makes the folder of a new run and writes its config.
 
         Args:
@@ -82,7 +86,7 @@ class RunFolder:
         )
 
     @classmethod
-    def reopen(cls, path: str | None) -> tuple["RunFolder", Settings]:
+    def reopen(cls, path: str | None) -> tuple["RunFolder", Settings | EnergySettings]:
         """Opens the folder of a run that was started before.
 
         Raises:
@@ -96,8 +100,10 @@ class RunFolder:
                 f"Received: {path}"
             )
         stored = json.loads(folder.config.read_text())["settings"]
+        of_energy = stored.get("method") in ENERGY_METHODS
+        kind = EnergySettings if of_energy else Settings
         try:
-            return folder, Settings(**stored)
+            return folder, kind(**stored)
         except TypeError as error:
             raise ValueError(
                 f"`output_dir` must hold a run of this version, {__version__}. "

@@ -6,6 +6,7 @@ from typing import Any
 from absl import flags
 
 from keras_contrastive import data, export
+from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
@@ -82,6 +83,11 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
                 "`run` must be the folder of a pretraining run. "
                 f"Received: {given['run']!r}"
             ) from error
+        if isinstance(settings, EnergySettings):
+            raise ValueError(
+                "`run` must be of a method that trains an encoder. "
+                f"Received: {given['run']!r}, a run of {settings.method}"
+            )
         if name is None:
             name, train_split = settings.dataset, settings.train_split
         data_dir = data_dir or settings.data_dir

@@ -80,3 +80,4 @@ _TOYS: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
     "spiral": _spiral,
     "two_moons": _two_moons,
 }
+TOYS = tuple(sorted(_TOYS))

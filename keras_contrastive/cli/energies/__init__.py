@@ -1,0 +1,1 @@
+"""`keras-contrastive pretrain` for the methods that train an energy."""
