@@ -32,6 +32,12 @@ def uniform(
     return low + (high - low) * unit
 
 
+def fresh() -> tf.Tensor:
+    """Returns a new seed `(2,)` each time, from TensorFlow's own generator."""
+    highest = tf.int32.max
+    return tf.random.uniform([2], 0, highest, tf.int32)
+
+
 def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
     """Returns a seed `(2,)` that depends on both the seed and an integer."""
     return tf.random.experimental.stateless_fold_in(seed, data, alg=_ALGORITHM)

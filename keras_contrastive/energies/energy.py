@@ -29,6 +29,8 @@ class Energy(keras.layers.Layer):
     domain: str = "reals"
     event_shape: tuple[int, ...] | None = None
     temperature: float = 1.0
+    # So that a NumPy number times an energy is an energy, and not an array of it.
+    __array_ufunc__ = None
 
     def __init__(self, **kwargs: Any):
         kwargs["dtype"] = kwargs.get("dtype") or "float32"
@@ -40,7 +42,8 @@ class Energy(keras.layers.Layer):
         Args:
             x: Points, `(batch, ...)`, any number type.
             *args: As `call` takes them.
-            **kwargs: As `call` takes them.
+            **kwargs: As `call` takes them; `training` is False unless given, also
+                within a model that is training.
 
         Returns:
             `(batch,)`, float32 unless `dtype` says otherwise.
@@ -49,12 +52,23 @@ class Energy(keras.layers.Layer):
             ValueError: If the points have another shape than the energy takes, or
                 `call` returns something else than one number a point.
         """
+        # Keras would hand on the mode of the model whose step a chain is part of.
+        kwargs.setdefault("training", False)
+        if keras.backend.is_keras_tensor(x):
+            # A functional model in the making: the points come later, and through here.
+            # No cast to what it is: a loaded model would have it twice.
+            if keras.backend.standardize_dtype(x.dtype) != self.compute_dtype:
+                x = keras.ops.cast(x, self.compute_dtype)
+            return super().__call__(x, *args, **kwargs)
         x = self.points(x)
         energies = super().__call__(x, *args, **kwargs)
-        if energies.shape.rank != 1:
+        if energies.shape.rank != 1 or not energies.shape.is_compatible_with(
+            x.shape[:1]
+        ):
             raise ValueError(
                 f"`{type(self).__name__}` must return one energy a point, of shape "
-                f"(batch,). Received: {energies.shape} for points of shape {x.shape}"
+                "(batch,); a column of shape (batch, 1) is `energies[:, 0]`. "
+                f"Received: {energies.shape} for points of shape {x.shape}"
             )
         return tf.cast(energies, self.compute_dtype)
 
@@ -116,6 +130,24 @@ class Energy(keras.layers.Layer):
         flipped = self(tf.reshape(one_flipped, [-1, *event]))
         return tf.reshape(flipped, [-1, d]) - self(x)[:, None]
 
+    def __add__(self, other: "Energy") -> "Energy":
+        """Returns the sum of two energies: the product of what they find likely."""
+        return _algebra().add(self, other)
+
+    def __radd__(self, other: Any) -> "Energy":
+        """Returns the energy itself for 0, with which Python's `sum` begins."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __mul__(self, factor: float) -> "Energy":
+        """Returns the energy times a number above 0: at temperature 1 / factor."""
+        return _algebra().scale(self, factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, temperature: float) -> "Energy":
+        """Returns the energy at a temperature."""
+        return _algebra().temper(self, temperature)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         # Not Keras's, whose dtype is a policy that `float32` here would not restore.
@@ -131,6 +163,13 @@ class Energy(keras.layers.Layer):
             for name, value in config.items()
         }
         return cls(**parts)
+
+
+def _algebra() -> Any:
+    # Sums and scalings are energies themselves, so their file imports this one.
+    from keras_contrastive.energies import algebra
+
+    return algebra
 
 
 def check_units(name: str, value: Any) -> int:
