@@ -46,6 +46,7 @@ from keras_contrastive import (
     models,
     optimizers,
     plots,
+    samplers,
 )
 from keras_contrastive._version import __version__
 
@@ -66,6 +67,7 @@ __all__ = [
     "models",
     "optimizers",
     "plots",
+    "samplers",
 ]
 
 

@@ -1,5 +1,6 @@
 """The fully visible Boltzmann machine: bits that agree or disagree in pairs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -74,6 +75,18 @@ class BoltzmannMachine(Energy):
         """Returns D_i = (2 x_i - 1) (b_i + sum_j J_ij x_j), `(batch, d)`."""
         x = self.points(x)
         return (2 * x - 1) * (self.biases + tf.linalg.matmul(x, self.matrix()))
+
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns a function of bits and a site to D_i, `(batch,)`; see `Energy`."""
+        matrix, biases = self.matrix(), tf.convert_to_tensor(self.biases)
+
+        def difference(x: tf.Tensor, site: tf.Tensor) -> tf.Tensor:
+            x = self.points(x)
+            field = tf.gather(biases, site)
+            field += tf.linalg.matvec(x, tf.gather(matrix, site))
+            return (2 * tf.gather(x, site, axis=1) - 1) * field
+
+        return difference
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -1,6 +1,7 @@
 """An energy at a temperature: hot is flat, cold is steep."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -60,6 +61,11 @@ class TemperedEnergy(Energy):
     def flip_differences(self, x: tf.Tensor) -> tf.Tensor:
         """Returns the energy's differences over T, `(batch, d)`."""
         return self._over(self.energy.flip_differences(self.points(x)))
+
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns a function of bits and a site to D_i, `(batch,)`; see `Energy`."""
+        difference = self.energy.site_differences()
+        return lambda x, site: self._over(difference(x, site))
 
     def _over(self, values: tf.Tensor) -> tf.Tensor:
         return tf.cast(values, self.compute_dtype) / self._divisor

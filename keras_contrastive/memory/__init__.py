@@ -2,5 +2,6 @@
 
 from keras_contrastive.memory.feature_queue import FeatureQueue
 from keras_contrastive.memory.memory_bank import MemoryBank
+from keras_contrastive.memory.particle_buffer import ParticleBuffer
 
-__all__ = ["FeatureQueue", "MemoryBank"]
+__all__ = ["FeatureQueue", "MemoryBank", "ParticleBuffer"]

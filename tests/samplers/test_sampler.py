@@ -1,0 +1,162 @@
+"""What every sampler keeps."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_contrastive as kc
+
+
+def network():
+    """An energy of images, with a layer whose statistics sampling must not touch."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input([3, 3, 1])
+    x = keras.layers.Conv2D(4, 2, activation="swish")(inputs)
+    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+    model = keras.Model(inputs, outputs)
+
+    class Network(kc.energies.Energy):
+        event_shape = (3, 3, 1)
+
+        def __init__(self, domain, **kwargs):
+            super().__init__(**kwargs)
+            self.domain = domain
+            self.model = model
+
+        def call(self, x):
+            self.traces = getattr(self, "traces", 0) + 1
+            return self.model(x)[:, 0]
+
+    return Network
+
+
+SAMPLERS = {
+    "Langevin": kc.samplers.Langevin(0.05, 0.7, clip=2.0, bounds=(-3, 3), seed=1),
+    "MALA": kc.samplers.MALA(0.05, seed=1),
+    "Metropolis": kc.samplers.Metropolis(0.3, seed=1),
+    "Metropolis of bits": kc.samplers.Metropolis(seed=1),
+    "Gibbs": kc.samplers.Gibbs(scan="random", seed=1),
+    "Gibbs with gradients": kc.samplers.GibbsWithGradients(seed=1),
+}
+
+
+@pytest.fixture(params=SAMPLERS)
+def case(request):
+    sampler = type(SAMPLERS[request.param]).from_config(
+        SAMPLERS[request.param].get_config()
+    )
+    domain = "bits" if sampler.domain == "bits" else "reals"
+    if request.param in ("Gibbs", "Metropolis of bits"):
+        domain = "bits"
+    energy = network()(domain)
+    rng = np.random.default_rng(0)
+    return sampler, energy, rng.integers(0, 2, [5, 3, 3, 1]).astype(np.float32)
+
+
+def test_no_step_goes_nowhere(case):
+    sampler, energy, x = case
+    for steps in (0, tf.constant(0)):
+        np.testing.assert_array_equal(sampler(energy, x, steps), x)
+    graph = tf.function(lambda x: sampler(energy, x, 0), autograph=False)
+    np.testing.assert_array_equal(graph(x), x)
+
+
+def test_the_same_seed_walks_the_same_way_in_graphs_and_under_xla(case):
+    sampler, energy, x = case
+
+    def walk(x):
+        return sampler(energy, x, 4, seed=[1, 2])
+
+    first = sampler(energy, x, 4, seed=[1, 2])
+    assert first.shape == x.shape
+    assert first.dtype == tf.float32
+    other = sampler(energy, x, 4, seed=[1, 3])
+    assert np.abs(first - other).max() > 1e-3
+    graph = tf.function(walk, autograph=False)
+    compiled = tf.function(walk, autograph=False, jit_compile=True)
+    np.testing.assert_allclose(first, graph(x), atol=1e-5)
+    np.testing.assert_allclose(first, compiled(x), atol=1e-5)
+
+
+def test_calls_without_a_seed_follow_the_sampler_s(case):
+    sampler, energy, x = case
+    again = type(sampler).from_config(sampler.get_config())
+    ours = [sampler(energy, x, 3).numpy() for _ in range(2)]
+    theirs = [again(energy, x, 3).numpy() for _ in range(2)]
+    np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(ours[0] - ours[1]).max() > 1e-3
+
+
+def test_the_chain_ends_where_the_walk_does_and_keeps_each_record(case):
+    sampler, energy, x = case
+    chain = sampler.chain(energy, x, 6, seed=[1, 2], thin=2)
+    assert chain.samples.shape == (3, *x.shape)
+    assert chain.energies.shape == (3, 5)
+    assert chain.acceptance.shape == (3,)
+    assert ((chain.acceptance >= 0) & (chain.acceptance <= 1)).numpy().all()
+    for samples, energies in zip(chain.samples, chain.energies, strict=True):
+        np.testing.assert_allclose(energy(samples), energies, atol=1e-5)
+    # A record is a point of the same walk.
+    half = sampler.chain(energy, x, 4, seed=[1, 2], thin=2)
+    np.testing.assert_allclose(half.samples, chain.samples[:2], atol=1e-6)
+
+
+def test_it_is_traced_once_however_many_steps(case):
+    sampler, energy, x = case
+    sampler(energy, x, 2)
+    traces = energy.traces
+    for steps in (1, 5, 9):
+        sampler(energy, x, steps)
+    assert energy.traces == traces
+
+
+def test_it_changes_no_weight_and_lets_no_gradient_through(case):
+    sampler, energy, x = case
+    before = [w.numpy() for w in energy.weights]
+    with tf.GradientTape() as tape:
+        x = tf.Variable(x)
+        ends = sampler(energy, x, 3, seed=[1, 2])
+        total = tf.reduce_sum(ends)
+    gradients = tape.gradient(total, [x, *energy.trainable_variables])
+    assert all(gradient is None for gradient in gradients)
+    for old, new in zip(before, energy.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_half_precision_leaves_the_walk_in_float32(case):
+    sampler, energy, x = case
+    keras.config.set_dtype_policy("mixed_float16")
+    energy = network()(energy.domain)
+    ends = sampler(energy, x, 3, seed=[1, 2])
+    assert ends.dtype == tf.float32
+    assert np.isfinite(ends).all()
+
+
+def test_it_is_serialised(case):
+    sampler, energy, x = case
+    config = keras.saving.serialize_keras_object(sampler)
+    again = keras.saving.deserialize_keras_object(config)
+    assert again.get_config() == sampler.get_config()
+    np.testing.assert_allclose(
+        again(energy, x, 3, seed=[1, 2]), sampler(energy, x, 3, seed=[1, 2]), atol=1e-5
+    )
+
+
+def test_bad_input_is_refused(case):
+    sampler, energy, x = case
+    for steps in (-1, 1.5, "2", None):
+        with pytest.raises(ValueError, match=r"`steps`.*Received: "):
+            sampler(energy, x, steps)
+    with pytest.raises(ValueError, match=r"`x` must have shape.*Received: \(5, 9\)"):
+        sampler(energy, x.reshape(5, 9), 1)
+    with pytest.raises(TypeError, match=r"`energy` must be .*Received: "):
+        sampler(lambda x: x, x, 1)
+    for steps, thin in ((5, 2), (0, 1), (4, 0)):
+        with pytest.raises(ValueError, match=r"`(steps|thin)`.*Received: "):
+            sampler.chain(energy, x, steps, thin=thin)
+
+
+def test_all_samplers_are_here():
+    concrete = set(kc.samplers.__all__) - {"Sampler", "Walk", "Chain"}
+    assert {type(sampler).__name__ for sampler in SAMPLERS.values()} == concrete
