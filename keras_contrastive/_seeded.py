@@ -64,17 +64,26 @@ def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
 def normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
     """Draws float32 numbers of mean 0 and variance 1, by Box and Muller.
 
-    Two numbers of each pair of uniform ones. Made here, and not by TensorFlow, because
-    XLA's normal numbers are others than the kernel's.
+    Two numbers of a radius, from 32 random bits, and an angle, from 16, as the bits are
+    most of the cost. The mean of a smooth function over 2^16 angles is its mean over
+    all of them to rounding: the trapezoidal rule on a circle.
+
+    Made here, and not by TensorFlow, because XLA's normal numbers are others than the
+    kernel's.
 
     Args:
         shape: Shape of the result.
         seed: Two integers, `(2,)`.
     """
     count = tf.reduce_prod(tf.cast(shape, tf.int32))
-    pairs = uniform(tf.stack([2, (count + 1) // 2]), seed)
-    # 1 - u is in (0, 1], of which there is a logarithm.
-    radius = tf.sqrt(-2 * tf.math.log1p(-pairs[0]))
-    angle = 2 * math.pi * pairs[1]
+    fours = (count + 3) // 4
+    bits = tf.random.stateless_uniform(
+        [3 * fours], seed, minval=None, maxval=None, dtype=tf.uint32, alg=_ALGORITHM
+    )
+    # In [2^-33, 1], of which there is a logarithm.
+    unit = tf.cast(bits[: 2 * fours], tf.float32) * 2.0**-32 + 2.0**-33
+    radius = tf.sqrt(-2 * tf.math.log(unit))
+    halves = tf.reshape(tf.bitcast(bits[2 * fours :], tf.int16), [-1])
+    angle = tf.cast(halves, tf.float32) * (2 * math.pi * 2.0**-16)
     numbers = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis=0)
     return tf.reshape(numbers[:count], shape)

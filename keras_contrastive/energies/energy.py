@@ -131,7 +131,7 @@ class Energy(keras.layers.Layer):
         flipped = self(tf.reshape(one_flipped, [-1, *event]))
         return tf.reshape(flipped, [-1, d]) - self(x)[:, None]
 
-    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
         """Returns a function that tells what one bit's flip does to the energy.
 
         For sweeps over the bits, which change between two calls while the weights stay:
@@ -139,19 +139,10 @@ class Energy(keras.layers.Layer):
 
         Returns:
             A function of bits `(batch, ...)` and the number of a bit, an int32 scalar,
-            to D_i = E(flip_i x) - E(x), `(batch,)`.
+            to D_i = E(flip_i x) - E(x), `(batch,)`; None where only an evaluation
+            tells.
         """
-
-        def difference(x: tf.Tensor, site: tf.Tensor) -> tf.Tensor:
-            x = self.points(x)
-            here = tf.one_hot(site, math.prod(x.shape[1:]), dtype=x.dtype)
-            here = tf.reshape(here, [1, *x.shape[1:]])
-            flipped = x + here * (1 - 2 * x)
-            energies = self(tf.concat([x, flipped], axis=0))
-            before, after = tf.split(energies, 2)
-            return after - before
-
-        return difference
+        return None
 
     def __add__(self, other: "Energy") -> "Energy":
         """Returns the sum of two energies: the product of what they find likely."""

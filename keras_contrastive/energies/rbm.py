@@ -185,4 +185,5 @@ class RBM(Energy):
 
 def _bits(logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     uniform = tf.cast(_seeded.uniform(tf.shape(logits), seed), logits.dtype)
-    return tf.cast(uniform < tf.sigmoid(logits), logits.dtype)
+    # And not `<`, which would make a 0 of a logit that is not a number.
+    return tf.nn.relu(tf.sign(tf.sigmoid(logits) - uniform))

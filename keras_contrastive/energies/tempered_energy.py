@@ -62,9 +62,11 @@ class TemperedEnergy(Energy):
         """Returns the energy's differences over T, `(batch, d)`."""
         return self._over(self.energy.flip_differences(self.points(x)))
 
-    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
         """Returns a function of bits and a site to D_i, `(batch,)`; see `Energy`."""
         difference = self.energy.site_differences()
+        if difference is None:
+            return None
         return lambda x, site: self._over(difference(x, site))
 
     def _over(self, values: tf.Tensor) -> tf.Tensor:

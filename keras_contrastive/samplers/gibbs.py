@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import RBM, Energy
-from keras_contrastive.samplers.metropolis import flattened
+from keras_contrastive.samplers.proposal import finite_energies, flattened
 from keras_contrastive.samplers.sampler import Sampler
 
 SCANS = ("ordered", "random")
@@ -21,7 +21,7 @@ class Gibbs(Sampler):
     visible ones given those. On other energies of bits it draws each of the d bits
     given the others, q(x_i | rest) = sigmoid(D_i): one sweep. That costs d energies
     of the whole batch, or O(d^2) a chain where the energy knows what a flip does, as
-    the `BoltzmannMachine` does.
+    the `BoltzmannMachine` does. A flip whose energy is not a number is not made.
 
     Source: Geman & Geman 1984, "Stochastic Relaxation, Gibbs Distributions, and the
     Bayesian Restoration of Images"; of RBMs: Hinton 2002, "Training Products of Experts
@@ -52,6 +52,12 @@ class Gibbs(Sampler):
                 f"{energy.domain}"
             )
 
+    def start(self, energy: Energy, x: tf.Tensor) -> Any:
+        """Returns the energies, where a sweep compares them."""
+        if isinstance(energy, RBM) or energy.site_differences() is not None:
+            return ()
+        return finite_energies(energy(x))
+
     def step(
         self, energy: Energy, x: tf.Tensor, carry: Any, seed: tf.Tensor
     ) -> tuple[tf.Tensor, Any, tf.Tensor]:
@@ -60,35 +66,51 @@ class Gibbs(Sampler):
             hidden = energy.sample_hidden(x, _seeded.fold_in(seed, 0))
             x = energy.sample_visible(hidden, _seeded.fold_in(seed, 1))
         else:
-            x = self._sweep(energy, x, seed)
+            x, carry = self._sweep(energy, x, carry, seed)
         return x, carry, tf.ones([tf.shape(x)[0]])
 
-    def _sweep(self, energy: Energy, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        flat = flattened(x)
-        batch, d = tf.shape(flat)[0], flat.shape[1]
+    def _sweep(
+        self, energy: Energy, x: tf.Tensor, energies: Any, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        shape, flat = tf.shape(x), flattened(x)
+        d = flat.shape[1]
         difference = energy.site_differences()
-        uniform = _seeded.uniform([d, batch], _seeded.fold_in(seed, 0))
+        uniform = _seeded.uniform([d, shape[0]], _seeded.fold_in(seed, 0))
         sites = tf.range(d)
         if self.scan == "random":
             drawn = _seeded.integers([d], _seeded.fold_in(seed, 1), d)
             sites = tf.cast(drawn, tf.int32)
 
-        def body(number, flat):
+        def body(number, flat, energies):
             site = sites[number]
-            rise = difference(tf.reshape(flat, tf.shape(x)), site)
+            here = tf.one_hot(site, d, dtype=flat.dtype)
+            if difference is None:
+                flipped = flat + here * (1 - 2 * flat)
+                after = energy(tf.reshape(flipped, shape))
+                rise = after - energies
+            else:
+                rise = difference(tf.reshape(flat, shape), site)
             draw = tf.cast(uniform[number], rise.dtype)
-            flips = tf.cast(draw >= tf.sigmoid(rise), flat.dtype)
-            here = tf.one_hot(site, d, dtype=flat.dtype) * flips[:, None]
-            return number + 1, tf.ensure_shape(flat + here * (1 - 2 * flat), flat.shape)
+            # False where the rise is not a number.
+            flips = draw >= tf.sigmoid(rise)
+            if difference is None:
+                energies = tf.where(flips, after, energies)
+            here *= tf.cast(flips, flat.dtype)[:, None]
+            flat = tf.ensure_shape(flat + here * (1 - 2 * flat), flat.shape)
+            return number + 1, flat, energies
 
-        _, flat = tf.while_loop(
-            lambda number, _: number < d,
+        _, flat, energies = tf.while_loop(
+            lambda number, *_: number < d,
             body,
-            (tf.constant(0), flat),
+            (tf.constant(0), flat, energies),
             parallel_iterations=1,
             maximum_iterations=d,
         )
-        return tf.reshape(flat, tf.shape(x))
+        return tf.reshape(flat, shape), energies
+
+    def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
+        """Returns the energies, computed by the sweep or here."""
+        return energy(x) if isinstance(carry, tuple) else carry
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -7,8 +7,13 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.acceptance import accept, choose, finite_energies
-from keras_contrastive.samplers.metropolis import flattened, flipped
+from keras_contrastive.samplers.proposal import (
+    accept,
+    choose,
+    finite_energies,
+    flattened,
+    flipped,
+)
 from keras_contrastive.samplers.sampler import Sampler
 
 
@@ -37,6 +42,10 @@ class GibbsWithGradients(Sampler):
         """Returns energies and the proposals' log probabilities."""
         energies, log_q = _proposals(energy, x)
         return finite_energies(energies), log_q
+
+    def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
+        """Returns the energies that the last step has computed."""
+        return carry[0]
 
     def step(
         self, energy: Energy, x: tf.Tensor, carry: Any, seed: tf.Tensor

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.acceptance import check_positive
+from keras_contrastive.samplers.checks import check_positive
 from keras_contrastive.samplers.sampler import Sampler
 
 

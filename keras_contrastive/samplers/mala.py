@@ -8,12 +8,8 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.acceptance import (
-    accept,
-    check_positive,
-    choose,
-    finite_energies,
-)
+from keras_contrastive.samplers.checks import check_positive
+from keras_contrastive.samplers.proposal import accept, choose, finite_energies
 from keras_contrastive.samplers.sampler import Sampler
 
 
@@ -53,6 +49,10 @@ class MALA(Sampler):
         """Returns energies and scores, which a refused proposal leaves as they are."""
         energies, score = energy.energy_and_score(x)
         return finite_energies(energies), score
+
+    def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
+        """Returns the energies that the last step has computed."""
+        return carry[0]
 
     def step(
         self, energy: Energy, x: tf.Tensor, carry: Any, seed: tf.Tensor

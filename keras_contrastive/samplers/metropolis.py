@@ -1,6 +1,5 @@
 """The Metropolis algorithm: a random change, kept if the energy falls or by chance."""
 
-import math
 from typing import Any
 
 import keras
@@ -8,11 +7,13 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-from keras_contrastive.samplers.acceptance import (
+from keras_contrastive.samplers.checks import check_positive
+from keras_contrastive.samplers.proposal import (
     accept,
-    check_positive,
     choose,
     finite_energies,
+    flattened,
+    flipped,
 )
 from keras_contrastive.samplers.sampler import Sampler
 
@@ -44,6 +45,10 @@ class Metropolis(Sampler):
         """Returns the energies."""
         return finite_energies(energy(x))
 
+    def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
+        """Returns the energies that the last step has computed."""
+        return carry
+
     def step(
         self, energy: Energy, x: tf.Tensor, carry: Any, seed: tf.Tensor
     ) -> tuple[tf.Tensor, Any, tf.Tensor]:
@@ -65,14 +70,3 @@ class Metropolis(Sampler):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), "stddev": self.stddev}
-
-
-def flattened(x: tf.Tensor) -> tf.Tensor:
-    """Returns points as rows, `(batch, d)`."""
-    return tf.reshape(x, [-1, math.prod(x.shape[1:])])
-
-
-def flipped(x: tf.Tensor, sites: tf.Tensor) -> tf.Tensor:
-    """Returns bits `(batch, d)`, one of each row flipped: that of number `sites`."""
-    here = tf.one_hot(sites, tf.shape(x)[1], dtype=x.dtype)
-    return x + here * (1 - 2 * x)

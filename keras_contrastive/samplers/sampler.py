@@ -2,41 +2,16 @@
 
 import random
 import weakref
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.energies import Energy
-
-
-class Walk(NamedTuple):
-    """Where chains have come to.
-
-    Attributes:
-        points: `(batch, ...)`.
-        acceptance: Share of the proposals that were accepted, a float32 scalar; 1 for
-            samplers that propose nothing.
-    """
-
-    points: tf.Tensor
-    acceptance: tf.Tensor
-
-
-class Chain(NamedTuple):
-    """What chains passed on their way.
-
-    Attributes:
-        samples: Points, `(records, batch, ...)`.
-        energies: Their energies, `(records, batch)`.
-        acceptance: Share of the proposals that were accepted before each record,
-            `(records,)` float32.
-    """
-
-    samples: tf.Tensor
-    energies: tf.Tensor
-    acceptance: tf.Tensor
+from keras_contrastive.samplers.chain import Chain, Walk
+from keras_contrastive.samplers.checks import check_records, checked_seed, checked_steps
 
 
 class Sampler:
@@ -95,21 +70,10 @@ class Sampler:
     ) -> Walk:
         """Walks, and counts; see `__call__`."""
         x, seed = self._ready(energy, x, seed)
-        steps = _checked_steps(steps)
-        if tf.executing_eagerly():
-            if energy not in self._traced:
-                # The energy is held by the function that is its own value here.
-                held = weakref.proxy(energy)
-                self._traced[energy] = tf.function(
-                    lambda *walk: self._walk(held, *walk),
-                    autograph=False,
-                    reduce_retracing=True,
-                )
-            steps = tf.convert_to_tensor(steps, tf.int32)
-            walk = self._traced[energy](x, steps, seed)
-        else:
-            walk = self._walk(energy, x, steps, seed)
-        return Walk(*map(tf.stop_gradient, walk))
+        steps = checked_steps(steps)
+        if isinstance(steps, int) and steps == 0:
+            return Walk(x, tf.constant(1.0))
+        return Walk(*map(tf.stop_gradient, self._run("_walk", energy, x, seed, steps)))
 
     def chain(
         self,
@@ -119,12 +83,12 @@ class Sampler:
         seed: Any = None,
         thin: int = 1,
     ) -> Chain:
-        """Walks, and keeps what it passes.
+        """Walks, and keeps what it passes: the way of a call with the same seed.
 
         Args:
             energy: What it walks on.
             x: Where chains start, `(batch, ...)`.
-            steps: A multiple of `thin`.
+            steps: A positive multiple of `thin`.
             seed: Two integers; None draws them.
             thin: Steps from one record to the next; the start is none.
 
@@ -135,15 +99,9 @@ class Sampler:
             TypeError: If `energy` is no energy.
             ValueError: If a number is out of its range, or as for `__call__`.
         """
-        if not isinstance(thin, int) or thin < 1:
-            raise ValueError(f"`thin` must be a positive integer. Received: {thin!r}")
-        if not isinstance(steps, int) or steps < thin or steps % thin:
-            raise ValueError(
-                f"`steps` must be a positive multiple of thin={thin}. "
-                f"Received: {steps!r}"
-            )
+        numbers = check_records(steps, thin)
         x, seed = self._ready(energy, x, seed)
-        chain = tf.function(self._chain, autograph=False)(energy, x, steps, seed, thin)
+        chain = self._run("_chain", energy, x, seed, *numbers)
         return Chain(*map(tf.stop_gradient, chain))
 
     def check(self, energy: Energy) -> None:
@@ -186,6 +144,10 @@ class Sampler:
         """
         raise NotImplementedError
 
+    def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
+        """Returns the points' energies, `(batch,)`, for a record of a chain."""
+        return energy(x)
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {"seed": self.seed}
@@ -203,66 +165,85 @@ class Sampler:
                 with tf.init_scope():
                     self._generator = keras.random.SeedGenerator(self.seed)
             seed = self._generator.next()
-        x = tf.stop_gradient(energy.points(x))
-        return x, tf.cast(tf.convert_to_tensor(seed), tf.int64)
+        return tf.stop_gradient(energy.points(x)), checked_seed(seed)
 
-    def _walk(self, energy: Energy, x: tf.Tensor, steps: Any, seed: tf.Tensor) -> Walk:
-        if isinstance(steps, int) and steps == 0:
-            return Walk(x, tf.constant(1.0))
+    def _run(self, method: str, energy: Energy, x: tf.Tensor, *numbers: Any) -> Any:
+        """Calls a method of this class, by its graph unless one is in the making."""
+        if not tf.executing_eagerly():
+            return getattr(self, method)(energy, x, *numbers)
+        # All that a graph has for good; an own one for each.
+        fixed = method, repr(self.get_config()), x.dtype, tuple(x.shape[1:])
+        graphs = self._traced.setdefault(energy, {})
+        if fixed not in graphs:
+            # An energy that its own value here held would never be let go.
+            held = weakref.proxy(energy)
+            graphs[fixed] = tf.function(
+                lambda *arguments: getattr(self, method)(held, *arguments),
+                autograph=False,
+                reduce_retracing=True,
+            )
+        return graphs[fixed](x, *map(tf.convert_to_tensor, numbers))
 
-        def body(step, x, carry, accepted):
-            own = _seeded.fold_in(seed, tf.cast(step, tf.int64))
-            moved, carry, share = self.step(energy, x, carry, own)
-            # Shapes are part of a loop's signature.
-            moved = tf.ensure_shape(moved, x.shape)
-            return step + 1, moved, carry, accepted + tf.reduce_mean(share)
+    def _walk(self, energy: Energy, x: tf.Tensor, seed: tf.Tensor, steps: Any) -> Any:
+        def add(accepted, step, share):
+            return accepted + share
 
-        state = (tf.constant(0), x, self.start(energy, x), tf.constant(0.0))
-        _, x, _, accepted = tf.while_loop(
-            lambda step, *_: step < steps,
-            body,
-            state,
-            parallel_iterations=1,
-            maximum_iterations=steps if isinstance(steps, int) else None,
-        )
+        state = x, self.start(energy, x), tf.constant(0.0)
+        x, _, accepted = self._advance(energy, state, 0, steps, seed, add)
         count = tf.cast(steps, tf.float32)
-        acceptance = tf.where(count > 0, accepted / tf.maximum(count, 1), 1.0)
-        return Walk(x, acceptance)
+        return x, tf.where(count > 0, accepted / tf.maximum(count, 1), 1.0)
 
     def _chain(
-        self, energy: Energy, x: tf.Tensor, steps: int, seed: tf.Tensor, thin: int
-    ) -> Chain:
-        records = steps // thin
+        self, energy: Energy, x: tf.Tensor, seed: tf.Tensor, records: Any, thin: Any
+    ) -> Any:
         samples = tf.TensorArray(x.dtype, records, element_shape=x.shape)
-        shares = tf.TensorArray(tf.float32, records, element_shape=[])
+        energies = tf.TensorArray(x.dtype, records, element_shape=x.shape[:1])
+        shares = tf.TensorArray(tf.float32, records * thin, element_shape=[])
 
-        def body(record, x, samples, shares):
-            own = _seeded.fold_in(seed, tf.cast(record, tf.int64))
-            x, share = self._walk(energy, x, thin, own)
-            return record + 1, x, samples.write(record, x), shares.write(record, share)
+        def body(record, state, samples, energies):
+            first = record * thin
+            last = first + thin
+            state = self._advance(
+                energy, state, first, last, seed, tf.TensorArray.write
+            )
+            x, carry, _ = state
+            samples = samples.write(record, x)
+            energies = energies.write(record, self.energies(energy, x, carry))
+            return record + 1, state, samples, energies
 
-        _, _, samples, shares = tf.while_loop(
+        state = x, self.start(energy, x), shares
+        _, (_, _, shares), samples, energies = tf.while_loop(
             lambda record, *_: record < records,
             body,
-            (tf.constant(0), x, samples, shares),
+            (tf.constant(0), state, samples, energies),
             parallel_iterations=1,
-            maximum_iterations=records,
         )
-        samples = samples.stack()
-        shape = tf.shape(samples)
-        # One record at a time: all at once may be more than a network can hold.
-        energies = tf.map_fn(energy, samples, fn_output_signature=x.dtype)
-        energies = tf.reshape(energies, shape[:2])
-        return Chain(samples, energies, shares.stack())
+        return samples.stack(), energies.stack(), shares.stack()
 
+    def _advance(
+        self,
+        energy: Energy,
+        state: Any,
+        first: Any,
+        last: Any,
+        seed: tf.Tensor,
+        note: Callable[[Any, tf.Tensor, tf.Tensor], Any],
+    ) -> Any:
+        """Steps from number `first` to before `last`, each with a seed of its own."""
 
-def _checked_steps(steps: Any) -> Any:
-    if isinstance(steps, tf.Tensor | tf.Variable | keras.Variable):
-        return steps
-    try:
-        whole = int(steps) == steps and not isinstance(steps, bool)
-    except (TypeError, ValueError):
-        whole = False
-    if not whole or steps < 0:
-        raise ValueError(f"`steps` must be an integer from 0. Received: {steps!r}")
-    return int(steps)
+        def body(step, state):
+            x, carry, noted = state
+            own = _seeded.fold_in(seed, tf.cast(step, tf.int64))
+            moved, carry, accepted = self.step(energy, x, carry, own)
+            # Shapes are part of a loop's signature.
+            moved = tf.ensure_shape(moved, x.shape)
+            return step + 1, (moved, carry, note(noted, step, tf.reduce_mean(accepted)))
+
+        _, state = tf.while_loop(
+            lambda step, _: step < last,
+            body,
+            (tf.convert_to_tensor(first), state),
+            # The next step's random numbers are drawn while this one is taken.
+            parallel_iterations=2,
+        )
+        return state

@@ -1,5 +1,6 @@
-"""Which proposals are accepted, and what a chain then is."""
+"""What samplers share that propose a point, and then accept or refuse it."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -56,12 +57,12 @@ def finite_energies(energies: tf.Tensor) -> tf.Tensor:
         return tf.identity(energies)
 
 
-def check_positive(name: str, value: float) -> float:
-    """Returns a number.
+def flattened(x: tf.Tensor) -> tf.Tensor:
+    """Returns points as rows, `(batch, d)`."""
+    return tf.reshape(x, [-1, math.prod(x.shape[1:])])
 
-    Raises:
-        ValueError: If it is not finite and above 0.
-    """
-    if not 0 < value < float("inf"):
-        raise ValueError(f"`{name}` must be a finite number above 0. Received: {value}")
-    return value
+
+def flipped(x: tf.Tensor, sites: tf.Tensor) -> tf.Tensor:
+    """Returns bits `(batch, d)`, one of each row flipped: that of number `sites`."""
+    here = tf.one_hot(sites, tf.shape(x)[1], dtype=x.dtype)
+    return x + here * (1 - 2 * x)
