@@ -1,5 +1,6 @@
 """Independent bits, each on with its own probability."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -52,6 +53,16 @@ class Bernoulli(Density):
         x = self.points(x)
         differences = (2 * x - 1) * tf.constant(self._logits, x.dtype)
         return tf.reshape(differences, [-1, self._logits.size])
+
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns a function of bits and a site to D_i, `(batch,)`; see `Energy`."""
+
+        def difference(x: tf.Tensor, site: tf.Tensor) -> tf.Tensor:
+            x = tf.reshape(self.points(x), [-1, self._logits.size])
+            logits = tf.constant(self._logits.ravel(), x.dtype)
+            return (2 * tf.gather(x, site, axis=1) - 1) * tf.gather(logits, site)
+
+        return difference
 
     def draw(self, count: tf.Tensor | int, seed: tf.Tensor) -> tf.Tensor:
         """Returns `(count, *event_shape)` bits."""

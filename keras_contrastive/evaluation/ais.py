@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive.data.batches import as_integer
 from keras_contrastive.energies import Density, Energy
 from keras_contrastive.samplers import Sampler
 
@@ -108,9 +109,9 @@ def ais_log_partition(
             out of its range, shapes do not fit, or a weight is not finite.
     """
     check_energy(energy)
-    if not isinstance(chains, int) or chains < 2:
-        raise ValueError(f"`chains` must be at least 2. Received: {chains}")
+    chains, seed = as_integer("chains", chains, 2), as_integer("seed", seed, 0)
     rising = schedule(temperatures)
+    steps = as_integer("steps", steps, 1)
     check_sampler(energy, sampler, steps)
     base = base_density(energy, base, data, by_layers=sampler is None)
     known, exact = None, False

@@ -23,9 +23,10 @@ def schedule(temperatures: int | Sequence[float]) -> np.ndarray:
     Raises:
         ValueError: If they are none or do not rise from 0 to 1.
     """
-    if isinstance(temperatures, int) and temperatures >= 1:
-        return np.linspace(0, 1, temperatures + 1)
-    rising = np.asarray(temperatures, np.float64)
+    rising = np.asarray(temperatures)
+    if rising.ndim == 0 and rising.dtype.kind in "iu" and rising >= 1:
+        return np.linspace(0, 1, int(rising) + 1)
+    rising = rising.astype(np.float64)
     if (
         rising.ndim != 1
         or len(rising) < 2
@@ -45,7 +46,7 @@ def check_sampler(energy: Energy, sampler: Sampler | None, steps: int) -> None:
     Raises:
         TypeError: If it is no sampler.
         ValueError: If it is missing, biased, at another temperature than 1, or does not
-            walk on such points; or if `steps` is below 1.
+            walk on such points; or if `steps` are given without it.
     """
     if sampler is None:
         if isinstance(energy, RBM):
@@ -75,8 +76,6 @@ def check_sampler(energy: Energy, sampler: Sampler | None, steps: int) -> None:
             "`sampler` must leave exp(-E) as it is, or the weights are not unbiased: "
             "`kc.samplers.MALA` is Langevin dynamics that does. Received: Langevin"
         )
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"`steps` must be at least 1. Received: {steps}")
     sampler.check(energy)
     if isinstance(sampler, Gibbs) and energy.domain == "reals":
         raise ValueError(

@@ -1,5 +1,7 @@
 """Annealing any energy: from a density to the energy, by chains of a sampler."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from keras_contrastive import _seeded
@@ -94,6 +96,13 @@ class Between(Energy):
         """Returns D_i of the mixed energy, `(batch, d)`."""
         x = self.points(x)
         return self._mixed(*(end.flip_differences(x) for end in self._ends))
+
+    def site_differences(self) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None:
+        """Returns a function to the mixed D_i of a bit, where both ends have one."""
+        base, energy = (end.site_differences() for end in self._ends)
+        if base is None or energy is None:
+            return None
+        return lambda x, site: self._mixed(base(x, site), energy(x, site))
 
     def _mixed(self, base: tf.Tensor, energy: tf.Tensor) -> tf.Tensor:
         base = tf.cast(base, energy.dtype)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_contrastive.data.batches import as_integer
 from keras_contrastive.energies import Energy
 
 
@@ -52,11 +53,11 @@ def energy_values(energy: Energy, x: Any, batch_size: int = 1024) -> np.ndarray:
         batch_size: Points evaluated at once.
 
     Raises:
+        TypeError: If `batch_size` is no integer.
         ValueError: If one is NaN or -inf, or `batch_size` is below 1. Infinity is the
             energy of what cannot be.
     """
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    batch_size = as_integer("batch_size", batch_size, 1)
     x = np.asarray(x)
     spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
     evaluate = tf.function(lambda x: energy(x), [spec], autograph=False)

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive.data.batches import as_integer
 from keras_contrastive.energies import RBM, Energy
 
 from .energy_values import check_energy, check_values
@@ -57,7 +58,9 @@ def enumeration(energy: Energy, most_hidden: int = MOST_HIDDEN) -> Enumeration |
     Returns:
         None where there are too many of both, or points are reals.
     """
-    d = math.prod(energy.event_shape) if energy.event_shape is not None else math.inf
+    shape = energy.event_shape
+    known = shape is not None and None not in shape
+    d = math.prod(shape) if known else math.inf
     visible = d if energy.domain == "bits" and d <= MOST_BITS else math.inf
     if isinstance(energy, RBM) and energy.hidden <= min(most_hidden, visible):
         of_hidden = _rbm_hidden(energy)
@@ -119,13 +122,12 @@ def exact_samples(energy: Energy, count: int, seed: int = 0) -> np.ndarray:
         `(count, *event_shape)` float32.
 
     Raises:
-        TypeError: If `energy` is no energy.
+        TypeError: If `energy` is no energy, or `count` or `seed` is no integer.
         ValueError: If the energy has too many states or another temperature than 1, or
-            `count` is negative.
+            `count` or `seed` is negative.
     """
     check_energy(energy)
-    if count < 0:
-        raise ValueError(f"`count` must be at least 0. Received: {count}")
+    count, seed = as_integer("count", count, 0), as_integer("seed", seed, 0)
     model = enumeration(energy)
     if model is None:
         raise ValueError(f"`energy` must have {COUNTABLE}. Received: {size(energy)}")

@@ -40,9 +40,9 @@ def mean_log_likelihood(
         The mean in nats and its standard error; unpacks as the two.
 
     Raises:
-        TypeError: If `energy` is no energy.
+        TypeError: If `energy` is no energy, or `batch_size` no integer.
         ValueError: If its temperature is not 1, there is no point, a point is not
-            within the energy's domain, or log Z is not finite.
+            within the energy's domain, log Z is not finite, or `batch_size` is below 1.
     """
     check_energy(energy)
     x = np.asarray(x)

@@ -63,11 +63,16 @@ def test_flips_are_differences_of_energies(name):
     ours = energy.flip_differences(x)
     d = int(np.prod(energy.event_shape))
     assert ours.shape == (6, d)
+    one = energy.site_differences()
+    assert (one is not None) == (name in ("BoltzmannMachine", "Bernoulli"))
     for site in range(d):
         flipped = x.reshape(6, d).copy()
         flipped[:, site] = 1 - flipped[:, site]
         expected = energy(flipped.reshape(x.shape)) - energy(x)
         np.testing.assert_allclose(ours[:, site], expected, rtol=1e-9, atol=1e-10)
+        if one is not None:
+            alone = one(x, tf.constant(site))
+            np.testing.assert_allclose(alone, expected, rtol=1e-9, atol=1e-10)
     single = zoo.MODELS[name]()
     if not single.trainable_variables or "Network" not in name:
         np.testing.assert_allclose(single.flip_differences(x), ours, atol=2e-5)

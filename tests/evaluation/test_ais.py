@@ -6,9 +6,11 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import keras_contrastive as kc
+from keras_contrastive.evaluation.energy_annealing import Between
 from keras_contrastive.evaluation.log_weights import estimate
 from keras_contrastive.evaluation.rbm_annealing import _softplus_rise
 from tests.evaluation.test_exact_log_partition import Shifted, strong_rbm
+from tests.reference import oracle
 
 
 def ais(energy, **options):
@@ -170,6 +172,21 @@ def test_reals_with_a_sampler():
     assert own.reverse_is_exact
 
 
+def test_a_flip_between_two_energies_is_mixed_of_theirs():
+    """And asks neither end for energies where it knows what a flip does."""
+    machine = kc.energies.BoltzmannMachine(5, stddev=1.0, seed=2)
+    other = kc.energies.BoltzmannMachine(5, stddev=1.0, seed=3)
+    between = Between(other, machine, tf.constant(0.3))
+    x = oracle.states(5)
+    slow = kc.energies.Energy.flip_differences(between, x)
+    np.testing.assert_allclose(between.flip_differences(x), slow, atol=1e-5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kc.energies.BoltzmannMachine, "call", None)
+        difference = between.site_differences()
+        columns = [difference(x, tf.constant(site)) for site in range(5)]
+    np.testing.assert_allclose(np.stack(columns, 1), slow, atol=1e-5)
+
+
 def test_images_of_bits_keep_their_shape():
     bits = kc.energies.Bernoulli(np.linspace(0.1, 0.9, 6).reshape(2, 3))
     sampler = kc.samplers.Metropolis()
@@ -190,6 +207,8 @@ def test_seeds_reproduce():
     first, again, other = (
         ais(rbm, chains=5, temperatures=5, seed=s) for s in (1, 1, 2)
     )
+    numpy = ais(rbm, chains=np.int64(5), temperatures=np.int32(5), seed=np.uint8(1))
+    assert numpy[:3] == first[:3]
     for a, b, c in zip(first[3:5], again[3:5], other[3:5], strict=True):
         np.testing.assert_array_equal(a.log_weights, b.log_weights)
         assert not np.isin(a.log_weights, c.log_weights).any()
@@ -298,6 +317,7 @@ WALK = {"sampler": kc.samplers.Metropolis()}
             "`sampler` must be left out",
         ),
         (RBM, {"chains": 1}, "`chains`"),
+        (RBM, {"seed": -1}, "`seed`"),
         (RBM, {"steps": 2}, "`steps` must be 1"),
         (RBM, {"temperatures": 0}, "`temperatures`"),
         (RBM, {"temperatures": [0, 0.5]}, "`temperatures`.*from 0 to 1"),
@@ -330,6 +350,9 @@ def test_kinds_that_do_not_fit():
         ais(RBM, sampler="gibbs")
     with pytest.raises(TypeError, match="`base`"):
         ais(GAUSSIAN, base="normal", **WALK)
+    for name in ("chains", "steps", "seed"):
+        with pytest.raises(TypeError, match=f"`{name}` must be an integer.*=2.5"):
+            ais(RBM, **{name: 2.5})
 
 
 def test_energies_that_are_not_numbers():

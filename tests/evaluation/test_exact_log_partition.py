@@ -44,6 +44,19 @@ class Bowl(kc.energies.Energy):
         return tf.minimum(bowl, self.floor)
 
 
+class Sized(kc.energies.Energy):
+    """An energy that may not know the size of its points."""
+
+    def __init__(self, shape, domain="reals"):
+        super().__init__()
+        self.event_shape = shape
+        self.domain = domain
+        self.built = True
+
+    def call(self, x):
+        return tf.reduce_sum(tf.reshape(x, [tf.shape(x)[0], -1]), 1)
+
+
 @pytest.mark.parametrize("block", [1, 2**6, 2**21])
 def test_boltzmann_machine_equals_the_oracle(block, monkeypatch):
     monkeypatch.setattr(enumeration, "_BLOCK", block)
@@ -153,6 +166,10 @@ def test_a_grid_that_is_too_coarse_is_noticed():
         (lambda: kc.energies.RBM(21, 26), {}, "26 hidden"),
         (lambda: kc.energies.RBM(3, 26, "gaussian"), {}, "1 or 2 reals.*over 3"),
         (lambda: Bowl((3,)), {"bounds": (-1, 1)}, "1 or 2 reals"),
+        (lambda: Sized((None, 2)), {}, r"known sizes.*Sized.*\(None, 2\)"),
+        (lambda: Sized(None), {}, "known sizes.*Sized"),
+        (lambda: Sized((None, 2), "bits"), {}, r"20 bits.*Sized.*\(None, 2\)"),
+        (lambda: Sized(None, "bits"), {}, "20 bits.*Sized"),
         (lambda: Bowl((2,)), {}, "`bounds`.*None"),
         (lambda: Bowl((2,)), {"bounds": (1, 1)}, "`bounds`"),
         (lambda: Bowl((2,)), {"bounds": [(0, 1)] * 3}, "`bounds`"),
