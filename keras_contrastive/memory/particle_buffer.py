@@ -157,7 +157,8 @@ class ParticleBuffer(keras.layers.Layer):
 
         Args:
             slots: `(count,)` int64, as `draw` returned them: the global batch's.
-            particles: `(count, *shape)`, row i of slot i.
+            particles: `(count, *shape)`, row i of slot i. A row that is not finite
+                leaves its slot as it was.
 
         Raises:
             ValueError: If the shapes do not fit.
@@ -171,9 +172,14 @@ class ParticleBuffer(keras.layers.Layer):
                 f"Received: {particles.shape} for slots of shape {slots.shape}"
             )
         particles = tf.cast(tf.stop_gradient(particles), tf.float32)
+        axes = list(range(1, particles.shape.rank))
+        # A chain that overflowed would never come back.
+        finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
+        old, ages = read_rows(self.particles, slots), read_rows(self.ages, slots)
         # The rows depend on what was read, and so are written after it.
-        write_rows(self.particles, slots, particles)
-        write_rows(self.ages, slots, read_rows(self.ages, slots) + 1)
+        write_rows(self.particles, slots, tf.where(finite, particles, old))
+        step = tf.cast(tf.reshape(finite, [-1]), ages.dtype)
+        write_rows(self.ages, slots, ages + step)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
