@@ -52,7 +52,7 @@ def run(method, args):
     ais = kc.evaluation.ais_log_partition(
         rbm, chains=args.chains, temperatures=args.temperatures, seed=1, progress=False
     )
-    mean, error = kc.evaluation.mean_log_likelihood(rbm, bits, ais.log_partition)
+    mean, error = kc.evaluation.mean_log_likelihood(rbm, bits, ais)
     return {
         "method": method,
         "epochs": args.epochs,
@@ -60,7 +60,7 @@ def run(method, args):
         "seconds": round(seconds),
         "test_log_likelihood": round(float(mean), 2),
         "error_of_the_mean": round(float(error), 2),
-        "log_z": round(float(ais.log_partition), 2),
+        "log_z": round(ais.log_z, 2),
         "error_of_log_z": round(float(ais.standard_error), 3),
         "effective_sample_size": round(float(ais.effective_sample_size), 1),
     }

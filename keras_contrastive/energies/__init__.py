@@ -13,6 +13,7 @@ from keras_contrastive.energies.rbm import RBM
 from keras_contrastive.energies.spectral_norm import SpectralNorm
 from keras_contrastive.energies.sum_energy import SumEnergy
 from keras_contrastive.energies.tempered_energy import TemperedEnergy
+from keras_contrastive.energies.toy_density import toy_density
 from keras_contrastive.energies.uniform import Uniform
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "SumEnergy",
     "TemperedEnergy",
     "Uniform",
+    "toy_density",
 ]

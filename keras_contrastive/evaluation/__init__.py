@@ -1,21 +1,33 @@
 """Numbers about a finished model: what its features are worth, and how they lie."""
 
+from .ais import AISLogPartition, ais_log_partition
+from .enumeration import exact_samples
+from .exact_log_partition import exact_log_partition
 from .features import FeatureExtractor, extract_features
 from .few_labels import LabelEfficiency, class_balanced_subset, label_efficiency
 from .fine_tune import FineTuneResult, fine_tune
 from .knn import knn_accuracy, knn_predict
 from .label_table import label_efficiency_table
 from .linear import linear_probe
+from .log_likelihood import LogLikelihood, mean_log_likelihood
+from .log_weights import LogPartitionEstimate
+from .quadrature import quadrature_kl
 from .representation import alignment, effective_rank, feature_std, uniformity
 from .sgd_probe import sgd_linear_probe
 
 __all__ = [
+    "AISLogPartition",
     "FeatureExtractor",
     "FineTuneResult",
     "LabelEfficiency",
+    "LogLikelihood",
+    "LogPartitionEstimate",
+    "ais_log_partition",
     "alignment",
     "class_balanced_subset",
     "effective_rank",
+    "exact_log_partition",
+    "exact_samples",
     "extract_features",
     "feature_std",
     "fine_tune",
@@ -24,6 +36,8 @@ __all__ = [
     "label_efficiency",
     "label_efficiency_table",
     "linear_probe",
+    "mean_log_likelihood",
+    "quadrature_kl",
     "sgd_linear_probe",
     "uniformity",
 ]

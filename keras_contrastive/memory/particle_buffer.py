@@ -48,7 +48,7 @@ class ParticleBuffer(keras.layers.Layer):
         domain: "bits" or "reals", what they are made of.
         start: How they begin: "bits" (fair coins), "uniform" (in [0, 1)) or "normal"
             (of mean 0 and variance 1); None takes "bits" or "normal".
-        reinitialise: Probability that a drawn particle begins anew, in [0, 1].
+        reinitialise: Probability that a particle begins anew after a write, in [0, 1].
         seed: Of the first particles and of draws without a seed; None draws one.
         **kwargs: `name`.
 
@@ -116,7 +116,7 @@ class ParticleBuffer(keras.layers.Layer):
         return _STARTS[self.start](list(shape), seed)
 
     def draw(self, count: int, seed: Any = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws particles, without replacement, and begins some of them anew.
+        """Draws particles, without replacement.
 
         Args:
             count: How many, from 1 to `size`.
@@ -135,30 +135,20 @@ class ParticleBuffer(keras.layers.Layer):
                 f"`count` must be an integer from 1 to the {self.size} particles. "
                 f"Received: {count!r}"
             )
-        if seed is None:
-            seed = self.seed_generator.next()
-        seed = tf.cast(seed, tf.int64)
-        first = _seeded.integers([], _seeded.fold_in(seed, 0), self.size)
+        first = _seeded.integers([], self._seed(seed, 0), self.size)
         slots = (first + tf.range(count, dtype=tf.int64)) % self.size
-        particles = read_rows(self.particles, slots)
-        if not self.reinitialise:
-            return slots, particles
-        anew = _seeded.uniform([count], _seeded.fold_in(seed, 1)) < self.reinitialise
-        fresh = _STARTS[self.start]([count, *self.shape], _seeded.fold_in(seed, 2))
-        column = tf.reshape(anew, [count] + [1] * len(self.shape))
-        particles = tf.where(column, fresh, particles)
-        ages = read_rows(self.ages, slots)
-        write_rows(self.particles, slots, particles)
-        write_rows(self.ages, slots, tf.where(anew, 0, ages))
-        return slots, particles
+        return slots, read_rows(self.particles, slots)
 
-    def write(self, slots: tf.Tensor, particles: tf.Tensor) -> None:
+    def write(self, slots: tf.Tensor, particles: tf.Tensor, seed: Any = None) -> None:
         """Writes particles back to where they came from, a step older.
+
+        In the place of those that begin anew fresh ones are written, of age 0.
 
         Args:
             slots: `(count,)` int64, as `draw` returned them: the global batch's.
             particles: `(count, *shape)`, row i of slot i. A row that is not finite
                 leaves its slot as it was.
+            seed: Two integers that fix which begin anew, and where; None draws them.
 
         Raises:
             ValueError: If the shapes do not fit.
@@ -175,11 +165,24 @@ class ParticleBuffer(keras.layers.Layer):
         axes = list(range(1, particles.shape.rank))
         # A chain that overflowed would never come back.
         finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
-        old, ages = read_rows(self.particles, slots), read_rows(self.ages, slots)
-        # The rows depend on what was read, and so are written after it.
-        write_rows(self.particles, slots, tf.where(finite, particles, old))
-        step = tf.cast(tf.reshape(finite, [-1]), ages.dtype)
-        write_rows(self.ages, slots, ages + step)
+        particles = tf.where(finite, particles, read_rows(self.particles, slots))
+        ages = read_rows(self.ages, slots)
+        ages += tf.cast(tf.reshape(finite, [-1]), ages.dtype)
+        if self.reinitialise:
+            shape = tf.shape(particles)
+            draw = _seeded.uniform(shape[:1], self._seed(seed, 1))
+            anew = draw < self.reinitialise
+            fresh = _STARTS[self.start](shape, self._seed(seed, 2))
+            column = tf.reshape(anew, [-1] + [1] * len(self.shape))
+            particles = tf.where(column, fresh, particles)
+            ages = tf.where(anew, 0, ages)
+        write_rows(self.particles, slots, particles)
+        write_rows(self.ages, slots, ages)
+
+    def _seed(self, seed: Any, stream: int) -> tf.Tensor:
+        if seed is None:
+            seed = self.seed_generator.next()
+        return _seeded.fold_in(tf.cast(seed, tf.int64), stream)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

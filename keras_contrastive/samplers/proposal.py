@@ -56,10 +56,11 @@ def finite_energies(energies: tf.Tensor, slopes: tf.Tensor | None = None) -> tf.
             finite.
     """
     finite = tf.reduce_all(tf.math.is_finite(energies))
-    message = "`x` must have finite energies where chains start. Received:"
+    subject = "`energy`"
     if slopes is not None:
         finite &= tf.reduce_all(tf.math.is_finite(slopes))
-        message = message.replace("energies", "energies and gradients", 1)
+        subject = "`energy` and its gradient"
+    message = f"{subject} must be finite where chains start. Received:"
     check = tf.debugging.Assert(finite, [message, energies])
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(energies)

@@ -30,8 +30,9 @@ def test_particles_return_to_their_own_slots():
 def test_a_draw_has_no_slot_twice_and_favours_none():
     particles = buffer(size=7)
     counts = np.zeros(7)
+    draw = tf.function(lambda seed: particles.draw(3, seed=seed)[0], autograph=False)
     for step in range(400):
-        slots = particles.draw(3, seed=[step, 5])[0].numpy()
+        slots = draw(tf.constant([step, 5])).numpy()
         assert len(set(slots)) == 3
         counts[slots] += 1
     # Three slots a draw are not independent, which makes the counts vary less.
@@ -65,20 +66,18 @@ def test_as_many_begin_anew_as_was_said_and_are_young_again():
         slots, drawn = particles.draw(4000)
         particles.write(slots, drawn)
     ages = particles.ages.numpy()
-    expected = 4000 * np.array([0.25, 0.75 * 0.25, 0.75**2])
-    counts = np.bincount(ages, minlength=4)[1:]
+    expected = 4000 * np.array([0.25, 0.75 * 0.25, 0.75**2 * 0.25, 0.75**3])
+    counts = np.bincount(ages, minlength=4)
     assert scipy.stats.chisquare(counts, expected).pvalue > 1e-4
     kept = particles.particles.numpy() == before
-    assert abs(kept.mean() - 0.75**3) < 4 * np.sqrt(0.42 * 0.58 / 4000)
-    assert (ages[kept[:, 0]] == 3).all()
+    np.testing.assert_array_equal(kept[:, 0], ages == 3)
 
 
-def test_a_draw_that_is_not_written_back_still_begins_anew():
+def test_a_draw_alone_changes_nothing():
     particles = buffer(reinitialise=1.0)
     before = particles.particles.numpy()
-    slots, drawn = particles.draw(10)
-    np.testing.assert_array_equal(particles.particles.numpy()[slots.numpy()], drawn)
-    assert (particles.particles.numpy() != before).all()
+    particles.draw(10)
+    np.testing.assert_array_equal(particles.particles, before)
 
 
 def test_values_keep_their_precision_under_half_precision():
@@ -90,7 +89,7 @@ def test_values_keep_their_precision_under_half_precision():
 
 
 def test_a_step_in_a_graph_reads_before_it_writes():
-    particles = buffer(reinitialise=0.5)
+    particles = buffer()
 
     @tf.function
     def step(seed):
@@ -164,7 +163,7 @@ def test_replicas_move_different_particles_of_one_buffer(two_devices):
         slots, everyone = shared.draw(6, seed=seed)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         own = everyone[3 * replica :][:3] * 2
-        shared.write(slots, kc.distribute.all_gather(own))
+        shared.write(slots, kc.distribute.all_gather(own), seed=seed)
         return slots[3 * replica :][:3]
 
     for number in range(4):
@@ -175,7 +174,7 @@ def test_replicas_move_different_particles_of_one_buffer(two_devices):
         assert len(set(np.concatenate(mine))) == 6
         slots, drawn = alone.draw(6, seed=seed)
         np.testing.assert_array_equal(np.concatenate(mine), slots)
-        alone.write(slots, drawn * 2)
+        alone.write(slots, drawn * 2, seed=seed)
     for ours, theirs in zip(shared.variables, alone.variables, strict=True):
         if ours.path.endswith("seed_generator_state"):
             continue

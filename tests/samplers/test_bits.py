@@ -158,7 +158,7 @@ def test_what_is_no_number_is_never_accepted(name):
     ends = SAMPLERS[name](Hole(), start, 20, seed=[1, 2]).numpy()
     assert (ends[:, 0] == 0).all()
     assert ends[:, 1:].any()
-    with pytest.raises(tf.errors.InvalidArgumentError, match="finite energies"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="finite where chains"):
         SAMPLERS[name](Hole(), start + 1, 1, seed=[1, 2])
 
 

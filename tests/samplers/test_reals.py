@@ -113,7 +113,9 @@ def test_what_is_no_number_is_never_accepted():
 
 @pytest.mark.parametrize("sampler", [kc.samplers.MALA(0.1), kc.samplers.Metropolis()])
 def test_a_start_that_is_no_number_is_refused(sampler):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="finite energies"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="finite where chains start"
+    ):
         sampler(Quartic(), np.full([2, 1], 9.5), 1, seed=[1, 2])
 
 
