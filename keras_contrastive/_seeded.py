@@ -61,6 +61,41 @@ def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
     return tf.math.floormod(bits, tf.cast(high, tf.int64))
 
 
+def bits(probabilities: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws numbers that are 1 with the given probabilities, and else 0.
+
+    Each is compared with a uniform number of 24 bits, 16 of them its own and the lowest
+    8 its row's, as random bits are most of the cost. By itself each is as likely as it
+    should be; given the row's bits its probability moves by less than 2^-16, so the
+    covariance of two in a row is below 2^-34.
+
+    Args:
+        probabilities: `(batch, n)`, float32 or finer.
+        seed: Two integers, `(2,)`.
+
+    Returns:
+        As `probabilities`; not a number where the probability is none.
+    """
+    shape = tf.shape(probabilities)
+    count = shape[0] * shape[1]
+    words = (count + 1) // 2
+    drawn = tf.random.stateless_uniform(
+        [words + shape[0]],
+        seed,
+        minval=None,
+        maxval=None,
+        dtype=tf.uint32,
+        alg=_ALGORITHM,
+    )
+    own = tf.reshape(tf.bitcast(drawn[:words], tf.int16), [-1])[:count]
+    rows = tf.cast(tf.bitwise.right_shift(drawn[words:], 24), tf.float32) * 2.0**-8
+    # Of signed numbers, so from -2^15 on; every sum is exact in float32.
+    unit = tf.cast(tf.reshape(own, shape), tf.float32) + (rows[:, None] + 2.0**15)
+    unit = tf.cast(unit * 2.0**-16, probabilities.dtype)
+    # And not `<`, which would make a 0 of what is not a number.
+    return tf.nn.relu(tf.sign(probabilities - unit))
+
+
 def normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
     """Draws float32 numbers of mean 0 and variance 1, by Box and Muller.
 

@@ -133,13 +133,13 @@ class RBM(Energy):
 
     def sample_hidden(self, v: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws h given v: `(batch, hidden)` in {0, 1}, from a seed `(2,)`."""
-        return _bits(self.hidden_logits(v), seed)
+        return _seeded.bits(tf.sigmoid(self.hidden_logits(v)), seed)
 
     def sample_visible(self, h: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws v given h: `(batch, visible)`, from a seed `(2,)`."""
         logits = self.visible_logits(h)
         if self.units == "bernoulli":
-            return _bits(logits, seed)
+            return _seeded.bits(tf.sigmoid(logits), seed)
         noise = tf.cast(_seeded.normal(tf.shape(logits), seed), logits.dtype)
         return logits + self.stddev * noise
 
@@ -181,9 +181,3 @@ class RBM(Energy):
             "stddev": self.stddev,
             "seed": self.seed,
         }
-
-
-def _bits(logits: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    uniform = tf.cast(_seeded.uniform(tf.shape(logits), seed), logits.dtype)
-    # And not `<`, which would make a 0 of a logit that is not a number.
-    return tf.nn.relu(tf.sign(tf.sigmoid(logits) - uniform))

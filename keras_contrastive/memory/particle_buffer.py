@@ -146,7 +146,8 @@ class ParticleBuffer(keras.layers.Layer):
 
         Args:
             slots: `(count,)` int64, as `draw` returned them: the global batch's.
-            particles: `(count, *shape)`, row i of slot i.
+            particles: `(count, *shape)`, row i of slot i. A row that is not finite
+                leaves its slot as it was.
             seed: Two integers that fix which begin anew, and where; None draws them.
 
         Raises:
@@ -161,7 +162,12 @@ class ParticleBuffer(keras.layers.Layer):
                 f"Received: {particles.shape} for slots of shape {slots.shape}"
             )
         particles = tf.cast(tf.stop_gradient(particles), tf.float32)
-        ages = read_rows(self.ages, slots) + 1
+        axes = list(range(1, particles.shape.rank))
+        # A chain that overflowed would never come back.
+        finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
+        particles = tf.where(finite, particles, read_rows(self.particles, slots))
+        ages = read_rows(self.ages, slots)
+        ages += tf.cast(tf.reshape(finite, [-1]), ages.dtype)
         if self.reinitialise:
             shape = tf.shape(particles)
             draw = _seeded.uniform(shape[:1], self._seed(seed, 1))

@@ -41,7 +41,7 @@ class GibbsWithGradients(Sampler):
     def start(self, energy: Energy, x: tf.Tensor) -> Any:
         """Returns energies and the proposals' log probabilities."""
         energies, log_q = _proposals(energy, x)
-        return finite_energies(energies), log_q
+        return finite_energies(energies, log_q), log_q
 
     def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
         """Returns the energies that the last step has computed."""

@@ -48,7 +48,7 @@ class MALA(Sampler):
     def start(self, energy: Energy, x: tf.Tensor) -> Any:
         """Returns energies and scores, which a refused proposal leaves as they are."""
         energies, score = energy.energy_and_score(x)
-        return finite_energies(energies), score
+        return finite_energies(energies, score), score
 
     def energies(self, energy: Energy, x: tf.Tensor, carry: Any) -> tf.Tensor:
         """Returns the energies that the last step has computed."""

@@ -40,19 +40,28 @@ def choose(accepted: tf.Tensor, new: Any, old: Any) -> Any:
     return tf.nest.map_structure(each, new, old)
 
 
-def finite_energies(energies: tf.Tensor) -> tf.Tensor:
-    """Returns energies of where chains start; stops at one that is no number.
+def finite_energies(energies: tf.Tensor, slopes: tf.Tensor | None = None) -> tf.Tensor:
+    """Returns energies of where chains start; stops at what is no number.
 
     A chain there would refuse or accept for ever. Under XLA, which has no assertions,
-    it stays where it is.
+    it stays where it is, and its acceptance is 0.
+
+    Args:
+        energies: `(batch,)`.
+        slopes: What of the gradient proposals are made of, `(batch, ...)`; None where
+            they are made of none.
 
     Raises:
-        tf.errors.InvalidArgumentError: When run on energies that are not finite.
+        tf.errors.InvalidArgumentError: When run on energies or slopes that are not
+            finite.
     """
-    check = tf.debugging.Assert(
-        tf.reduce_all(tf.math.is_finite(energies)),
-        ["`energy` must be finite where chains start. Received:", energies],
-    )
+    finite = tf.reduce_all(tf.math.is_finite(energies))
+    subject = "`energy`"
+    if slopes is not None:
+        finite &= tf.reduce_all(tf.math.is_finite(slopes))
+        subject = "`energy` and its gradient"
+    message = f"{subject} must be finite where chains start. Received:"
+    check = tf.debugging.Assert(finite, [message, energies])
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(energies)
 

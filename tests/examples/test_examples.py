@@ -100,3 +100,10 @@ def test_why_cosine_shows_lengths_that_give_way(tmp_path, capsys):
     assert last < 0.7 * first
     assert longest > 1.5 * longer
     assert out.stat().st_size > 10_000
+
+
+def test_the_sampler_benchmark_walks():
+    small = ["--batch_size=8", "--steps=5", "--repeats=2"]
+    results = example("benchmarks/sampler_throughput").main(small)
+    for name in ("langevin", "gibbs_with_gradients"):
+        assert results[name]["keras_contrastive"] > 0

@@ -141,6 +141,47 @@ def test_a_draw_costs_what_it_takes():
     assert max(sizes) < 1000
 
 
+def test_a_particle_that_overflowed_leaves_its_slot():
+    particles = buffer()
+    before = particles.particles.numpy()
+    moved = tf.tensor_scatter_nd_update(
+        tf.ones([3, 2, 3]), [[0, 1, 2], [2, 0, 0]], [np.nan, np.inf]
+    )
+    particles.write(tf.constant([4, 5, 6]), moved)
+    np.testing.assert_array_equal(particles.particles.numpy()[[4, 6]], before[[4, 6]])
+    np.testing.assert_array_equal(particles.particles[5], np.ones([2, 3]))
+    np.testing.assert_array_equal(particles.ages.numpy()[4:7], [0, 1, 0])
+
+
+def test_replicas_move_different_particles_of_one_buffer(two_devices):
+    with two_devices.scope():
+        shared = buffer(reinitialise=0.3)
+    alone = buffer(reinitialise=0.3)
+
+    @tf.function
+    def step(seed):
+        slots, everyone = shared.draw(6, seed=seed)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        own = everyone[3 * replica :][:3] * 2
+        shared.write(slots, kc.distribute.all_gather(own), seed=seed)
+        return slots[3 * replica :][:3]
+
+    for number in range(4):
+        seed = tf.constant([number, 3])
+        mine = two_devices.experimental_local_results(
+            two_devices.run(step, args=(seed,))
+        )
+        assert len(set(np.concatenate(mine))) == 6
+        slots, drawn = alone.draw(6, seed=seed)
+        np.testing.assert_array_equal(np.concatenate(mine), slots)
+        alone.write(slots, drawn * 2, seed=seed)
+    for ours, theirs in zip(shared.variables, alone.variables, strict=True):
+        if ours.path.endswith("seed_generator_state"):
+            continue
+        for copy in two_devices.experimental_local_results(ours.value):
+            np.testing.assert_array_equal(copy, theirs)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

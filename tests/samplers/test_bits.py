@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.stats
+import tensorflow as tf
 
 import keras_contrastive as kc
 from tests.reference import kernels, oracle
@@ -138,6 +139,36 @@ def test_the_blocks_of_gaussian_visible_units_are_drawn():
     ends = kc.samplers.Gibbs()(energy, np.zeros([4000, 1]), 60, seed=[1, 2])
     test = scipy.stats.kstest(ends.numpy()[:, 0], lambda x: np.interp(x, grid, cdf))
     assert test.pvalue > FALSE_ALARM
+
+
+class Hole(kc.energies.Energy):
+    """Not a number where the first bit is set."""
+
+    domain = "bits"
+    event_shape = (BITS,)
+
+    def call(self, x):
+        wall = tf.where(x[:, 0] > 0, tf.constant(np.nan, x.dtype), x[:, 0])
+        return wall - 0.5 * x[:, 1]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_is_no_number_is_never_accepted(name):
+    start = np.zeros([200, BITS])
+    ends = SAMPLERS[name](Hole(), start, 20, seed=[1, 2]).numpy()
+    assert (ends[:, 0] == 0).all()
+    assert ends[:, 1:].any()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="finite where chains"):
+        SAMPLERS[name](Hole(), start + 1, 1, seed=[1, 2])
+
+
+@pytest.mark.parametrize("weight", ["kernel", "hidden_biases", "visible_biases"])
+def test_an_rbm_with_a_weight_that_is_no_number_has_no_samples(weight):
+    energy = rbm()
+    values = getattr(energy, weight).numpy()
+    values[0] = np.nan
+    getattr(energy, weight).assign(values)
+    assert np.isnan(kc.samplers.Gibbs()(energy, STATES, 1, seed=[1, 2])).any()
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,18 @@ def test_the_same_seed_walks_the_same_way_in_graphs_and_under_xla(case):
     np.testing.assert_allclose(first, compiled(x), atol=1e-5)
 
 
+def test_batches_need_no_fixed_size(case):
+    sampler, energy, x = case
+    signature = [tf.TensorSpec([None, *x.shape[1:]]), tf.TensorSpec([], tf.int64)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def walk(x, steps):
+        return sampler(energy, x, steps, seed=[1, 2])
+
+    ends = walk(x, tf.constant(3, tf.int64))
+    np.testing.assert_allclose(ends, sampler(energy, x, 3, seed=[1, 2]), atol=1e-5)
+
+
 def test_calls_without_a_seed_follow_the_sampler_s(case):
     sampler, energy, x = case
     again = type(sampler).from_config(sampler.get_config())
