@@ -47,10 +47,16 @@ def run(method, args):
     start = time.perf_counter()
     model.fit(batches, epochs=args.epochs, steps_per_epoch=STEPS, verbose=2)
     seconds = time.perf_counter() - start
+    some = next(iter(images.batch(10_000)))["image"]
     test = kc.data.load("mnist", "test", args.data_dir).batch(10_000)
     bits = kc.data.binarise(next(iter(test))["image"], seed=0)
     ais = kc.evaluation.ais_log_partition(
-        rbm, chains=args.chains, temperatures=args.temperatures, seed=1, progress=False
+        rbm,
+        args.chains,
+        args.temperatures,
+        data=kc.data.binarise(some, seed=2),
+        seed=1,
+        progress=False,
     )
     mean, error = kc.evaluation.mean_log_likelihood(rbm, bits, ais)
     return {
@@ -75,7 +81,7 @@ def main():
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chains", type=int, default=100)
-    parser.add_argument("--temperatures", type=int, default=10_000)
+    parser.add_argument("--temperatures", type=int, default=20_000)
     parser.add_argument("--json", help="file to which rows are added")
     args = parser.parse_args()
     for method in args.methods.split(","):
