@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import all_gather, replica_index
+from keras_contrastive.distribute import all_finite, all_gather, replica_index
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.npid_nce import check_dataset_size, constant_z_nce
 from keras_contrastive.losses.pirl_nce import pirl_logits, softmax_nce
@@ -35,9 +35,9 @@ class PIRL(TransformedModel):
 
     where L is `kc.losses.pirl_nce` (or `npid_nce`), anchored at its second argument.
     The bank is read before the loss and written, with f(v_I), after the step; a step
-    whose loss is not finite writes nothing. With `negatives="batch"` there is no bank
-    and the loss is the lecture's first, L( f(v_I), g(v_It) ) alone, against the f of
-    the other images in the global batch.
+    whose loss is not finite on any replica writes nothing. With `negatives="batch"`
+    there is no bank and the loss is the lecture's first, L( f(v_I), g(v_It) ) alone,
+    against the f of the other images in the global batch.
 
     Evaluation is for images that the bank does not know: f(v_I) stands for m_I.
 
@@ -129,7 +129,7 @@ class PIRL(TransformedModel):
         if self.bank is not None:
             # That the rows depend on the loss, and so on all that was read for it,
             # also lets XLA write them in place, where it would copy the bank.
-            f = tf.where(tf.math.is_finite(loss), f, tf.cast(math.nan, f.dtype))
+            f = tf.where(all_finite([loss]), f, tf.cast(math.nan, f.dtype))
             self.bank.update(everyone, all_gather(f))
         return self.results()
 
