@@ -5,7 +5,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import check_pairs, check_temperature, unit
+from keras_contrastive.losses.cosine import (
+    ROUNDING,
+    check_pairs,
+    check_temperature,
+    unit,
+)
 from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
 
 
@@ -64,7 +69,8 @@ def negative_log_odds(
         tf.tile(tf.range(tf.shape(c1)[0]), [2]),
         block_size,
     )
-    return tf.reshape(log_odds, [2, -1]), tf.reshape(positive > highest, [2, -1])
+    closest = positive > highest + ROUNDING / temperature
+    return tf.reshape(log_odds, [2, -1]), tf.reshape(closest, [2, -1])
 
 
 def nt_xent(

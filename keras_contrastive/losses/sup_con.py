@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import check_temperature, unit
+from keras_contrastive.losses.cosine import ROUNDING, check_temperature, unit
 from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
 
 
@@ -89,7 +89,8 @@ def compare(
         classes,
         block_size,
     )
-    return tf.where(positives > 0, loss, 0.0), highest > of_another
+    closest = highest > of_another + ROUNDING / temperature
+    return tf.where(positives > 0, loss, 0.0), closest
 
 
 def class_index(labels: tf.Tensor) -> tf.Tensor:

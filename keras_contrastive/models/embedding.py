@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.distribute import replica_count
-from keras_contrastive.losses.cosine import unit
+from keras_contrastive.losses.cosine import closest, unit
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.batches import check_batch_size, select
 from keras_contrastive.models.gradient_cache import GradientCache
@@ -137,20 +137,21 @@ class EmbeddingModel(ContrastiveModel):
         else:
             check_view(self.encoder, spec["image"].shape, sized=False)
 
-    def picked(self, logits: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
-        """Returns the mean cross entropy of picking the positive; records metrics.
+    def picked(
+        self, logits: tf.Tensor, positive: tf.Tensor, temperature: float
+    ) -> tf.Tensor:
+        """Returns the mean cross entropy of picking the positive; records how often.
 
         Args:
-            logits: Minus the energies of each row's pairs, `(batch, candidates)`.
+            logits: Cosine similarities over the temperature, `(batch, candidates)`.
             positive: Column of each row's positive, `(batch,)` int32.
+            temperature: Above 0.
         """
-        loss = tf.reduce_mean(
+        right = closest(logits, positive, temperature)
+        self.accuracy.update_state(tf.cast(right, tf.float32))
+        return tf.reduce_mean(
             tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
         )
-        chosen = tf.argmax(logits, axis=1, output_type=positive.dtype)
-        self.loss_mean.update_state(loss)
-        self.accuracy.update_state(tf.cast(chosen == positive, tf.float32))
-        return loss
 
     def watch(self, embeddings: tf.Tensor) -> None:
         """Records the standard deviation of unit embeddings: the collapse alarm.

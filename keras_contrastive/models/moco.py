@@ -162,9 +162,11 @@ class MoCo(EmbeddingModel):
             logits, positive = info_nce_logits(
                 query, key, self.queue.keys, self.temperature, self.queue.valid
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(queries[0]))
-        return tf.add_n(losses) / len(losses)
+        loss = tf.add_n(losses) / len(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at a batch that groups or queue cannot take."""

@@ -29,7 +29,8 @@ class MoCoV3(EmbeddingModel):
     batch of its own for batch norm, which is synchronised over replicas.
 
     Source: Chen, Xie & He 2021 (https://arxiv.org/abs/2104.02057), algorithm 1; head
-    and predictor as its authors have them for ResNets.
+    and predictor as its authors have them for ResNets, without a bias anywhere and
+    without batch norm after the predictor.
 
     Args:
         encoder: Trunk, images in [0, 1] to features `(batch, features)`. It is trained
@@ -71,7 +72,11 @@ class MoCoV3(EmbeddingModel):
             self.feature_dim, projection_dim, hidden_dim, last_batch_norm=True
         )
         self.predictor = projection_head(
-            projection_dim, projection_dim, hidden_dim, name="predictor"
+            projection_dim,
+            projection_dim,
+            hidden_dim,
+            last_bias=False,
+            name="predictor",
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
         self.chunk_size = chunk_size
@@ -124,9 +129,11 @@ class MoCoV3(EmbeddingModel):
                 candidates=all_gather(key),
                 offset=offset,
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(queries[0]))
-        return 2 * self.temperature * tf.add_n(losses)
+        loss = 2 * self.temperature * tf.add_n(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

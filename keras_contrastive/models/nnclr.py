@@ -115,9 +115,11 @@ class NNCLR(EmbeddingModel):
                 candidates=all_gather(prediction),
                 offset=offset,
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(embedded[0]))
-        return tf.add_n(losses) / len(losses)
+        loss = tf.add_n(losses) / len(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at a batch that the queue cannot take."""

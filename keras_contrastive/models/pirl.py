@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive.distribute import all_finite, all_gather, replica_index
-from keras_contrastive.losses.cosine import check_temperature
+from keras_contrastive.losses.cosine import check_temperature, closest
 from keras_contrastive.losses.npid_nce import check_dataset_size, constant_z_nce
 from keras_contrastive.losses.pirl_nce import pirl_logits, softmax_nce
 from keras_contrastive.memory import MemoryBank
@@ -197,10 +197,9 @@ class PIRL(TransformedModel):
             log_z = self.log_partition.read(terms, training)
             losses = [constant_z_nce(*x, log_z, self.dataset_size) for x in terms]
         loss = tf.tensordot(weights, [tf.reduce_mean(x) for x in losses], 1)
-        logits, column = terms[0]
-        chosen = tf.argmax(logits, axis=1, output_type=column.dtype)
+        right = closest(*terms[0], self.temperature)
         self.loss_mean.update_state(loss)
-        self.accuracy.update_state(tf.cast(chosen == column, tf.float32))
+        self.accuracy.update_state(tf.cast(right, tf.float32))
         self.watch(everyone)
         return loss
 
