@@ -1,7 +1,5 @@
 """NT-Xent: the normalised, temperature-scaled cross entropy of SimCLR."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -11,7 +9,8 @@ from keras_contrastive.losses.cosine import (
     check_temperature,
     unit,
 )
-from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
+from keras_contrastive.losses.in_blocks import BlockwiseLoss
+from keras_contrastive.losses.streaming import log_sum_exp
 
 
 def negative_log_odds(
@@ -121,7 +120,7 @@ def cross_entropy(log_odds: tf.Tensor) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class NTXent(keras.losses.Loss):
+class NTXent(BlockwiseLoss):
     """`nt_xent` as a Keras loss: `NTXent()(z1, z2)`.
 
     Args:
@@ -133,25 +132,8 @@ class NTXent(keras.losses.Loss):
         ValueError: If the temperature or `block_size` is not above 0.
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        block_size: int | None = None,
-        name: str = "nt_xent",
-        **kwargs: Any,
-    ):
-        super().__init__(name=name, **kwargs)
-        self.temperature = check_temperature(temperature)
-        self.block_size = check_block_size(block_size)
+    default_name = "nt_xent"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns one value an example of two batches of embeddings."""
         return nt_xent(y_true, y_pred, self.temperature, block_size=self.block_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "block_size": self.block_size,
-        }
