@@ -174,29 +174,3 @@ def local_statistics() -> Iterator[None]:
         yield
     finally:
         _LOCAL.reset(token)
-
-
-def check_splittable(layer: keras.layers.Layer, groups: int) -> int:
-    """Returns `groups`, after checking that a net's batch norm can be split so.
-
-    Args:
-        layer: A layer or model.
-        groups: Number of groups, for `split_statistics`.
-
-    Raises:
-        ValueError: If `groups` is below 1, or above 1 where the net has Keras's own
-            batch norm.
-    """
-    foreign = [
-        found.name
-        for found in layer._flatten_layers()
-        if isinstance(found, keras.layers.BatchNormalization)
-        and not isinstance(found, BatchNormalization)
-    ]
-    if groups < 1 or (groups > 1 and foreign):
-        raise ValueError(
-            "`batch_norm_groups` must be at least 1, and 1 where a net has Keras's own "
-            "batch norm layers, which cannot be split. "
-            f"Received: {groups}, with {foreign}"
-        )
-    return groups

@@ -13,6 +13,7 @@ from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.models.embedding import EmbeddingModel
 from keras_contrastive.models.gradient_cache import GradientCache
 from keras_contrastive.models.momentum import MomentumEncoder
+from keras_contrastive.models.one_call import one_call
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -52,6 +53,9 @@ class MoCoV3(EmbeddingModel):
         ValueError: If the encoder is not built, or a number is out of its range.
     """
 
+    # Each view passes the trunk by itself.
+    trunk_calls = 2
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -64,7 +68,7 @@ class MoCoV3(EmbeddingModel):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(encoder, augment, seed=seed, **kwargs)
+        super().__init__(encoder, augment, seed, chunk_size, **kwargs)
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = check_temperature(temperature)
@@ -79,17 +83,19 @@ class MoCoV3(EmbeddingModel):
             name="predictor",
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
-        self.chunk_size = chunk_size
+        layers = [encoder, self.projection, self.predictor]
+        self.embed_all = one_call(
+            lambda views, training: [_through(layers, x, training) for x in views],
+            layers,
+        )
         if chunk_size is not None:
-            layers = [encoder, self.projection, self.predictor]
             self.cache = GradientCache(layers, chunk_size)
             self.key_cache = GradientCache(self.key_encoder.copies, chunk_size)
         self.built = True
 
     def embed(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
         """Returns the queries of each view, `(batch, projection_dim)`."""
-        layers = [self.encoder, self.projection, self.predictor]
-        return [_through(layers, view, training) for view in views]
+        return self.embed_all(views, training=training)
 
     def keys(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
         """Returns the momentum keys of each view, `(batch, projection_dim)`."""

@@ -122,7 +122,7 @@ class PIRL(TransformedModel):
             views = self.views(data, step=self.step)
             image, transformed = map(tf.identity, views)
         with tf.GradientTape() as tape:
-            f, g = self.embed(image, transformed, training=True)
+            f, g = self.embed_both((image, transformed), training=True)
             loss = self.contrast(f, g, positive, negatives, training=True)
             scaled_loss = self.scaled(loss)
         self.minimise(tape, scaled_loss)
@@ -203,9 +203,9 @@ class PIRL(TransformedModel):
         self.watch(everyone)
         return loss
 
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
+    def check_training_spec(self, spec: Mapping[str, Any]) -> None:
         """Stops before the first step at images without numbers, or too many."""
-        super().check_spec(spec)
+        super().check_training_spec(spec)
         if self.bank is None:
             return
         check_ids(spec)
