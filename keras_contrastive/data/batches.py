@@ -1,12 +1,11 @@
 """Shuffled batches whose order depends on a seed and the epoch, and on nothing else."""
 
 import math
-import operator
-from typing import Any
 
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive.data.checks import as_integer, check_images
 
 # In the place of a step in a seed; steps are counted from 0.
 _ORDER = -2
@@ -92,7 +91,7 @@ def seeded_batches(
     seed = as_integer("seed", seed, -(2**63), 2**63)
     first_epoch = as_integer("first_epoch", first_epoch, 0)
     cache_bytes = as_integer("cache_bytes", cache_bytes, 0)
-    dataset, image, count = _checked(dataset, batch_size)
+    dataset, image, count = check_images(dataset, batch_size)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     image_bytes = math.prod(image.shape) * image.dtype.size
 
@@ -131,79 +130,6 @@ def seeded_batches(
         tf.data.INFINITE_CARDINALITY if repeat else steps
     )
     return passes.apply(cardinality).with_options(options)
-
-
-def as_integer(name: str, value: Any, low: int, high: int = 2**63) -> int:
-    """Returns `value` as an int in [low, high); otherwise says what is wrong.
-
-    Args:
-        name: The argument's name, for the message.
-        value: Anything.
-        low: Smallest value allowed.
-        high: First value not allowed.
-
-    Raises:
-        TypeError: If the value is not an integer.
-        ValueError: If it lies outside.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be an integer. Received: {name}={value!r}")
-    if not low <= number < high:
-        raise ValueError(
-            f"`{name}` must be at least {low} and below {high}. "
-            f"Received: {name}={value!r}"
-        )
-    return number
-
-
-def _checked(
-    dataset: Any, batch_size: int
-) -> tuple[tf.data.Dataset, tf.TensorSpec, int]:
-    """Returns the dataset with numbers alone, its image's spec and its size."""
-    if not isinstance(dataset, tf.data.Dataset):
-        raise TypeError(
-            "`dataset` must be a tf.data.Dataset, such as kc.data.load returns. "
-            f"Received: {type(dataset).__name__}"
-        )
-    spec = dataset.element_spec
-    if not isinstance(spec, dict) or "image" not in spec:
-        raise ValueError(
-            "`dataset` must have dictionaries with the key 'image' as elements. "
-            f"Received: elements of {spec}"
-        )
-    image = spec["image"]
-    if image.shape.rank != 3 or not image.shape.is_fully_defined():
-        raise ValueError(
-            "`dataset` must have single images of one fixed size (height, width, "
-            "channels): neither batched before, nor of varying size (resize them with "
-            f"dataset.map). Received: images of shape {image.shape}"
-        )
-    count = int(dataset.cardinality())
-    if count < 0:
-        raise ValueError(
-            "`dataset` must have a known, finite number of elements: apply "
-            "tf.data.experimental.assert_cardinality(n), or leave repeat() out. "
-            f"Received: {'infinite' if count == -1 else 'unknown'} cardinality"
-        )
-    if count == 0:
-        raise ValueError(
-            "`dataset` must hold at least one image. Received: an empty dataset"
-        )
-    if batch_size > count:
-        raise ValueError(
-            f"`batch_size` must be at most the number of images, {count}. "
-            f"Received: batch_size={batch_size}"
-        )
-    numbers = [
-        key
-        for key in ("image", "label", "id")
-        if key in spec and (spec[key].dtype.is_floating or spec[key].dtype.is_integer)
-    ]
-    return dataset.map(lambda x: {key: x[key] for key in numbers}), image, count
 
 
 def _gathered(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_contrastive.data.batches import as_integer
+from keras_contrastive.data.checks import as_integer
 
 
 def toy(name: str, n: int, seed: int = 0) -> np.ndarray:

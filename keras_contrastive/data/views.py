@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive import _seeded
-from keras_contrastive.data.batches import as_integer, seeded_batches
+from keras_contrastive.data.batches import seeded_batches
+from keras_contrastive.data.checks import as_integer
 
 
 def views(

@@ -1,5 +1,6 @@
 """Choosing a strategy, a differentiable gather, and the `fit` that Keras lacks."""
 
+from keras_contrastive.distribute.finite import all_finite
 from keras_contrastive.distribute.gather import (
     all_gather,
     is_tpu,
@@ -12,6 +13,7 @@ from keras_contrastive.distribute.trainer import DistributedTrainer
 __all__ = [
     "NAMES",
     "DistributedTrainer",
+    "all_finite",
     "all_gather",
     "is_tpu",
     "replica_count",

@@ -52,7 +52,9 @@ def all_gather(x: tf.Tensor) -> tf.Tensor:
     # TPUs have no gather of their own here: a sum of disjoint rows is one, and its
     # gradient is the same sum.
     batch = x.shape[0]
-    slot = tf.one_hot(context.replica_id_in_sync_group, replicas, dtype=x.dtype)
-    rows = tf.reshape(slot, [-1] + [1] * x.shape.rank) * x[None]
+    own = tf.range(replicas) == context.replica_id_in_sync_group
+    # Not by a product: 0 times what is not finite would reach everybody's rows.
+    own = tf.reshape(own, [-1] + [1] * x.shape.rank)
+    rows = tf.where(own, x[None], tf.zeros([], x.dtype))
     rows = context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
     return tf.reshape(rows, [replicas * batch, *x.shape[1:]])

@@ -3,7 +3,6 @@
 from keras_contrastive.encoders.backbone import from_backbone
 from keras_contrastive.encoders.batch_norm import (
     BatchNormalization,
-    check_splittable,
     local_statistics,
     split_statistics,
 )
@@ -12,6 +11,7 @@ from keras_contrastive.encoders.create import NAMES, create
 from keras_contrastive.encoders.heads import projection_head
 from keras_contrastive.encoders.mlp import mlp
 from keras_contrastive.encoders.resnet import resnet
+from keras_contrastive.encoders.stock_batch_norm import check_splittable
 
 __all__ = [
     "NAMES",

@@ -1,10 +1,15 @@
 """Trunks that others built: keras.applications and KerasHub."""
 
 import keras
+import tensorflow as tf
+
+from keras_contrastive.encoders.stock_batch_norm import stock_batch_norms
 
 
 def from_backbone(
-    model: keras.Model, pixel_range: tuple[float, float] = (0.0, 255.0)
+    model: keras.Model,
+    pixel_range: tuple[float, float] = (0.0, 255.0),
+    synchronized: bool | None = None,
 ) -> keras.Model:
     """Wraps a backbone so that it takes images in [0, 1] and gives pooled features.
 
@@ -17,6 +22,10 @@ def from_backbone(
             weights=None, input_shape=(64, 64, 3))`.
         pixel_range: What the backbone takes for black and white. Most of
             `keras.applications` take 0 to 255, or scale by a layer of their own.
+        synchronized: What the backbone's batch norm layers are set to: whether they
+            normalise over the batch of all replicas. None: True where a strategy of
+            several replicas is in scope, else they stay as they are. A model with
+            `chunk_size` needs False there.
 
     Returns:
         A model from `(batch, height, width, channels)` in [0, 1] to
@@ -37,6 +46,11 @@ def from_backbone(
             f"(batch, height, width, channels). Received: {type(model).__name__} with "
             f"input shape {shape}"
         )
+    if synchronized is None and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        synchronized = True
+    if synchronized is not None:
+        for layer in stock_batch_norms(model):
+            layer.synchronized = synchronized
     low, high = pixel_range
     inputs = keras.Input(shape[1:], name="image")
     outputs = model(keras.layers.Rescaling(high - low, offset=low)(inputs))

@@ -23,7 +23,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
         m = mean_r(m_r),  v = mean_r(v_r + (m_r - m)^2)
 
-    (Chan et al. 1979), which no cancellation spoils, unlike E[x^2] - E[x]^2.
+    (Chan et al. 1979), which no cancellation spoils, unlike E[x^2] - E[x]^2. Moving
+    statistics stay as they are where a batch's are not finite.
 
     Within `split_statistics` the global batch falls into groups that are normalised
     each by itself.
@@ -64,7 +65,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+            moved = moving * self.momentum + batch * (1.0 - self.momentum)
+            # One overflow, which the loss scale of float16 provokes to find its
+            # place, would stay in them for good.
+            moving.assign(tf.where(tf.math.is_finite(moved), moved, moving.value))
         return tf.cast(outputs, self.compute_dtype)
 
     def _scale_and_offset(self, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -170,29 +174,3 @@ def local_statistics() -> Iterator[None]:
         yield
     finally:
         _LOCAL.reset(token)
-
-
-def check_splittable(layer: keras.layers.Layer, groups: int) -> int:
-    """Returns `groups`, after checking that a net's batch norm can be split so.
-
-    Args:
-        layer: A layer or model.
-        groups: Number of groups, for `split_statistics`.
-
-    Raises:
-        ValueError: If `groups` is below 1, or above 1 where the net has Keras's own
-            batch norm.
-    """
-    foreign = [
-        found.name
-        for found in layer._flatten_layers()
-        if isinstance(found, keras.layers.BatchNormalization)
-        and not isinstance(found, BatchNormalization)
-    ]
-    if groups < 1 or (groups > 1 and foreign):
-        raise ValueError(
-            "`batch_norm_groups` must be at least 1, and 1 where a net has Keras's own "
-            "batch norm layers, which cannot be split. "
-            f"Received: {groups}, with {foreign}"
-        )
-    return groups

@@ -12,6 +12,7 @@ def projection_head(
     layers: int = 2,
     batch_norm: bool = True,
     last_batch_norm: bool = False,
+    last_bias: bool = True,
     name: str = "projection_head",
 ) -> keras.Model:
     """Dense layers that take features to the space of the loss.
@@ -28,6 +29,7 @@ def projection_head(
         layers: Number of linear layers, 1 to 3.
         batch_norm: Whether hidden layers are normalised over the batch.
         last_batch_norm: Whether the embedding is, too (without a scale and an offset).
+        last_bias: Whether the embedding has a bias, where it is not normalised.
         name: Name of the model.
 
     Returns:
@@ -58,7 +60,9 @@ def projection_head(
             x = BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
     x = keras.layers.Dense(
-        projection_dim, use_bias=not last_batch_norm, kernel_initializer=_start()
+        projection_dim,
+        use_bias=last_bias and not last_batch_norm,
+        kernel_initializer=_start(),
     )(x)
     if last_batch_norm:
         x = BatchNormalization(center=False, scale=False)(x)

@@ -6,10 +6,31 @@ import tensorflow as tf
 
 from keras_contrastive._unit import unit
 
-__all__ = ["MASKED", "check_pairs", "check_temperature", "unit"]
+__all__ = ["MASKED", "ROUNDING", "check_pairs", "check_temperature", "closest", "unit"]
 
 # Far below any logit, and finite in float32, so its gradient is zero and not NaN.
 MASKED = -1e9
+# Two cosines in float32 that differ by less may be one.
+ROUNDING = 1e-6
+
+
+def closest(logits: tf.Tensor, positive: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Returns whether the positive is closer than every other candidate.
+
+    By more than rounding, so that it is not where all embeddings are one point, nor
+    where a logit is NaN.
+
+    Args:
+        logits: Cosine similarities over the temperature, `(batch, candidates)`.
+        positive: Column of each row's positive, `(batch,)` int32.
+        temperature: Above 0.
+
+    Returns:
+        `(batch,)` bool.
+    """
+    own = tf.gather(logits, positive, batch_dims=1)[:, None]
+    behind = tf.cast(logits < own - ROUNDING / temperature, tf.int32)
+    return tf.reduce_sum(behind, axis=1) == tf.shape(logits)[1] - 1
 
 
 def check_temperature(temperature: float) -> float:

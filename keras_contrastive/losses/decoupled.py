@@ -1,13 +1,10 @@
 """Decoupled NT-Xent: the positive attracts, whatever the negatives do."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import check_temperature
+from keras_contrastive.losses.in_blocks import BlockwiseLoss
 from keras_contrastive.losses.nt_xent import negative_log_odds
-from keras_contrastive.losses.streaming import check_block_size
 
 
 def decoupled_nt_xent(
@@ -53,7 +50,7 @@ def decoupled_nt_xent(
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class DecoupledNTXent(keras.losses.Loss):
+class DecoupledNTXent(BlockwiseLoss):
     """`decoupled_nt_xent` as a Keras loss: `DecoupledNTXent()(z1, z2)`.
 
     Args:
@@ -65,27 +62,10 @@ class DecoupledNTXent(keras.losses.Loss):
         ValueError: If the temperature or `block_size` is not above 0.
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        block_size: int | None = None,
-        name: str = "decoupled_nt_xent",
-        **kwargs: Any,
-    ):
-        super().__init__(name=name, **kwargs)
-        self.temperature = check_temperature(temperature)
-        self.block_size = check_block_size(block_size)
+    default_name = "decoupled_nt_xent"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns one value an example of two batches of embeddings."""
         return decoupled_nt_xent(
             y_true, y_pred, self.temperature, block_size=self.block_size
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "block_size": self.block_size,
-        }

@@ -1,12 +1,16 @@
 """NT-Xent: the normalised, temperature-scaled cross entropy of SimCLR."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import check_pairs, check_temperature, unit
-from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
+from keras_contrastive.losses.cosine import (
+    ROUNDING,
+    check_pairs,
+    check_temperature,
+    unit,
+)
+from keras_contrastive.losses.in_blocks import BlockwiseLoss
+from keras_contrastive.losses.streaming import log_sum_exp
 
 
 def negative_log_odds(
@@ -64,7 +68,8 @@ def negative_log_odds(
         tf.tile(tf.range(tf.shape(c1)[0]), [2]),
         block_size,
     )
-    return tf.reshape(log_odds, [2, -1]), tf.reshape(positive > highest, [2, -1])
+    closest = positive > highest + ROUNDING / temperature
+    return tf.reshape(log_odds, [2, -1]), tf.reshape(closest, [2, -1])
 
 
 def nt_xent(
@@ -115,7 +120,7 @@ def cross_entropy(log_odds: tf.Tensor) -> tf.Tensor:
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class NTXent(keras.losses.Loss):
+class NTXent(BlockwiseLoss):
     """`nt_xent` as a Keras loss: `NTXent()(z1, z2)`.
 
     Args:
@@ -127,25 +132,8 @@ class NTXent(keras.losses.Loss):
         ValueError: If the temperature or `block_size` is not above 0.
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.1,
-        block_size: int | None = None,
-        name: str = "nt_xent",
-        **kwargs: Any,
-    ):
-        super().__init__(name=name, **kwargs)
-        self.temperature = check_temperature(temperature)
-        self.block_size = check_block_size(block_size)
+    default_name = "nt_xent"
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns one value an example of two batches of embeddings."""
         return nt_xent(y_true, y_pred, self.temperature, block_size=self.block_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "block_size": self.block_size,
-        }

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import check_temperature, unit
-from keras_contrastive.losses.streaming import check_block_size, log_sum_exp
+from keras_contrastive.losses.cosine import ROUNDING, check_temperature, unit
+from keras_contrastive.losses.in_blocks import BlockwiseLoss
+from keras_contrastive.losses.streaming import log_sum_exp
 
 
 def sup_con(
@@ -89,7 +90,8 @@ def compare(
         classes,
         block_size,
     )
-    return tf.where(positives > 0, loss, 0.0), highest > of_another
+    closest = highest > of_another + ROUNDING / temperature
+    return tf.where(positives > 0, loss, 0.0), closest
 
 
 def class_index(labels: tf.Tensor) -> tf.Tensor:
@@ -99,6 +101,19 @@ def class_index(labels: tf.Tensor) -> tf.Tensor:
     steps = tf.cast(ordered[1:] != ordered[:-1], tf.int32)
     index = tf.concat([tf.zeros([1], tf.int32), tf.cumsum(steps)], axis=0)
     return tf.gather(index, tf.argsort(order))
+
+
+def check_holds_labels(dtype: str) -> None:
+    """Stops at a loss whose dtype, to which Keras casts labels, merges some of them.
+
+    Raises:
+        ValueError: If it is not float32.
+    """
+    if dtype != "float32":
+        raise ValueError(
+            "`dtype` must be float32, which holds the numbers of the labels. "
+            f"Received: {dtype}"
+        )
 
 
 def check_labels(labels: Any, name: str = "labels") -> tf.Tensor:
@@ -132,7 +147,7 @@ def _checked(
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class SupConLoss(keras.losses.Loss):
+class SupConLoss(BlockwiseLoss):
     """`sup_con` as a Keras loss: `SupConLoss()(labels, z)`.
 
     Keras casts all that a loss is called with to floats, in which labels above 2^24
@@ -149,21 +164,18 @@ class SupConLoss(keras.losses.Loss):
             another.
     """
 
+    default_name = "sup_con"
+
     def __init__(
         self,
         temperature: float = 0.1,
         block_size: int | None = None,
-        name: str = "sup_con",
+        name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(name=name, **{"dtype": "float32", **kwargs})
-        if self.dtype != "float32":
-            raise ValueError(
-                "`dtype` must be float32, which holds the numbers of the labels. "
-                f"Received: {self.dtype}"
-            )
-        self.temperature = check_temperature(temperature)
-        self.block_size = check_block_size(block_size)
+        kwargs = {"dtype": "float32", **kwargs}
+        super().__init__(temperature, block_size, name, **kwargs)
+        check_holds_labels(self.dtype)
 
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -177,11 +189,3 @@ class SupConLoss(keras.losses.Loss):
         # Numbered by `__call__`, and so exact in float32.
         labels = tf.cast(y_true, tf.int64)
         return sup_con(y_pred, labels, self.temperature, block_size=self.block_size)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "block_size": self.block_size,
-        }

@@ -12,6 +12,7 @@ from keras_contrastive.losses.distance import (
     check_margin,
     compare,
 )
+from keras_contrastive.losses.sup_con import check_holds_labels
 
 
 def triplet(
@@ -147,10 +148,12 @@ class Triplet(keras.losses.Loss):
         margin: Above 0.
         distance: "l2" or "cosine".
         mining: "semi_hard", "hard" or "all".
-        **kwargs: `name`, `reduction`, `dtype`, as for every Keras loss.
+        **kwargs: `name`, `reduction`, as for every Keras loss. `dtype` must be
+            float32, its default.
 
     Raises:
-        ValueError: If the margin, the distance or the mining is unfit.
+        ValueError: If the margin, the distance or the mining is unfit, or `dtype` is
+            another.
     """
 
     def __init__(
@@ -161,7 +164,8 @@ class Triplet(keras.losses.Loss):
         name: str = "triplet",
         **kwargs: Any,
     ):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, **{"dtype": "float32", **kwargs})
+        check_holds_labels(self.dtype)
         self.margin = check_margin(margin)
         self.distance = check_distance(distance)
         self.mining = check_mining(mining)

@@ -1,6 +1,5 @@
 """What every model shares: building, fitting, loss scaling, seeds in checkpoints."""
 
-import contextlib
 import random
 from typing import Any
 
@@ -9,6 +8,9 @@ import tensorflow as tf
 
 from keras_contrastive.distribute import DistributedTrainer, replica_count
 from keras_contrastive.models.batches import check_dataset, select
+from keras_contrastive.models.compiling import check_compiled
+from keras_contrastive.models.errors import readable_errors
+from keras_contrastive.models.overflow import skipped_together
 
 
 class ContrastiveModel(DistributedTrainer, keras.Model):
@@ -67,16 +69,7 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
             )
         with self.distribute_strategy.scope():
             super().compile(*args, **kwargs)
-            replicas = self.distribute_strategy.num_replicas_in_sync
-            # Keras clips each replica's share before the sum, and accumulates there.
-            inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-            alone = ("gradient_accumulation_steps", "clipnorm", "clipvalue")
-            for option in (*alone, "global_clipnorm"):
-                if replicas > 1 and (value := getattr(inner, option, None)):
-                    raise ValueError(
-                        f"`optimizer` must have no {option} under {replicas} replicas, "
-                        f"where Keras 3.15 does not do it right. Received: {value}"
-                    )
+            check_compiled(self, self.distribute_strategy.num_replicas_in_sync)
             self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -101,13 +94,14 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 was learnt before stays.
         """
         if kwargs.get("validation_data") is not None:
-            kwargs["validation_data"] = self._prepared(kwargs["validation_data"])
+            data = self._prepared(kwargs["validation_data"], training=False)
+            kwargs["validation_data"] = data
         if isinstance(x, tf.data.Dataset):
             # Keras warns of its own default when it is given a dataset.
             kwargs.setdefault("shuffle", False)
         before = int(self.step.numpy())
-        with _readable_errors():
-            history = super().fit(self._prepared(x), *args, **kwargs)
+        with readable_errors():
+            history = super().fit(self._prepared(x, training=True), *args, **kwargs)
         started = kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1)
         if started and int(self.step.numpy()) == before:
             raise ValueError("`x` must hold at least one batch. Received: no batches")
@@ -116,13 +110,12 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Returns the loss and the metrics; see `keras.Model.evaluate`."""
         # `fit` evaluates batches that it has prepared already.
-        prepared = kwargs.get("_use_cached_eval_dataset", False)
-        with _readable_errors():
-            return super().evaluate(
-                x if prepared else self._prepared(x), *args, **kwargs
-            )
+        if not kwargs.get("_use_cached_eval_dataset", False):
+            x = self._prepared(x, training=False)
+        with readable_errors():
+            return super().evaluate(x, *args, **kwargs)
 
-    def _prepared(self, x: Any) -> Any:
+    def _prepared(self, x: Any, training: bool) -> Any:
         if not isinstance(x, tf.data.Dataset):
             return x
         dataset = x.map(
@@ -134,10 +127,25 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
         )
         check_dataset(dataset, self.distribute_strategy.num_replicas_in_sync)
         self.check_spec(dataset.element_spec)
+        if training:
+            self.check_training_spec(dataset.element_spec)
         return dataset
 
     def check_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at features that the model cannot take.
+
+        Args:
+            spec: The features' `tf.TensorSpec`s, by name.
+
+        Raises:
+            ValueError: If a feature is missing or has a shape that does not fit.
+        """
+
+    def check_training_spec(self, spec: dict[str, Any]) -> None:
+        """Stops before the first step of `fit` at features that it cannot learn from.
+
+        What only training needs, such as room in a queue, is checked here, so that
+        evaluation takes what it can.
 
         Args:
             spec: The features' `tf.TensorSpec`s, by name.
@@ -178,7 +186,7 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 returned; None where the loss does not depend on a variable.
         """
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            gradients = _skipped_together(gradients)
+            gradients = skipped_together(gradients)
         # The counters wait for the gradients, and so for every check before them: a
         # step that is refused is not counted.
         with tf.control_dependencies([g for g in gradients if g is not None]):
@@ -186,6 +194,15 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 zip(gradients, self.trainable_variables, strict=True)
             )
             self.step.assign_add(1)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics, of one name each.
+
+        Keras has a mean of its own for a compiled loss, of which there is none here,
+        and would report that beside the model's, under one name.
+        """
+        return list({metric.name: metric for metric in super().metrics}.values())
 
     def results(self) -> dict[str, tf.Tensor]:
         """Returns the metrics so far, by name."""
@@ -226,34 +243,3 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
             for name, value in config.items()
         }
         return cls(**parts)
-
-
-def _skipped_together(gradients: list[Any]) -> list[Any]:
-    """Makes every replica's gradients NaN where any replica's are not finite.
-
-    Keras's loss scaling looks at each replica alone: one that overflows would skip
-    its step while the others sum its infinities into theirs.
-    """
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return gradients
-    present = [gradient for gradient in gradients if gradient is not None]
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in present])
-    count = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(finite, tf.float32))
-    together = count >= float(context.num_replicas_in_sync)
-    return [
-        None if g is None else tf.where(together, g, tf.constant(float("nan"), g.dtype))
-        for g in gradients
-    ]
-
-
-@contextlib.contextmanager
-def _readable_errors():
-    """Turns a check that failed inside a graph into a ValueError with its words."""
-    try:
-        yield
-    except tf.errors.InvalidArgumentError as error:
-        if "Received:" not in error.message:
-            raise
-        words = error.message[error.message.index("`") :].split("\n\t [[")[0]
-        raise ValueError(words.replace("] [", " ").strip().rstrip("]")) from error

@@ -117,6 +117,34 @@ def check_dataset(dataset: tf.data.Dataset, replicas: int) -> None:
             )
 
 
+def batch_size(spec: dict[str, Any]) -> int | None:
+    """Returns how many images the batches have; None where it is not known.
+
+    Args:
+        spec: The features' specs, by name.
+    """
+    return tf.nest.flatten(spec.get("image", spec.get("views")))[0].shape[0]
+
+
+def check_room(spec: dict[str, Any], queue_size: int, keys: int = 1) -> None:
+    """Stops at batches whose keys would push each other out of a queue.
+
+    Args:
+        spec: The features' specs, by name.
+        queue_size: Slots of the queue.
+        keys: How many keys an image leaves there.
+
+    Raises:
+        ValueError: If a step has more keys than slots.
+    """
+    size = batch_size(spec)
+    if size is not None and size * keys > queue_size:
+        raise ValueError(
+            "`x` must have batches whose keys fit into the queue, `queue_size` "
+            f"{queue_size}. Received: {size * keys} keys a step"
+        )
+
+
 def check_ids(batch: dict[str, Any]) -> None:
     """Stops at a batch whose images have no numbers.
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.distribute import replica_count
-from keras_contrastive.losses.cosine import unit
+from keras_contrastive.losses.cosine import closest, unit
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.batches import check_batch_size, select
 from keras_contrastive.models.gradient_cache import GradientCache
+from keras_contrastive.models.replicable import check_replicable
 from keras_contrastive.models.views import check_forms, check_view, make_views
 
 
@@ -24,18 +25,25 @@ class EmbeddingModel(ContrastiveModel):
         augment: Layer that makes a view of an image batch; None when the dataset
             brings ready views.
         seed: Seed of the views; None draws one.
+        chunk_size: Images of one view that pass the trunk at once, on each replica;
+            None: all. A subclass that takes it makes the `cache`.
         **kwargs: `name`.
 
     Raises:
         TypeError: If `encoder` or `augment` is not a Keras layer.
-        ValueError: If the encoder is not built or gives no feature vectors.
+        ValueError: If the encoder is not built or gives no feature vectors, or has
+            batch norm that the replicas cannot share.
     """
+
+    # How often a step calls the trunk; what its layers add to the loss adds up.
+    trunk_calls = 1
 
     def __init__(
         self,
         encoder: keras.Model,
         augment: keras.layers.Layer | None = None,
         seed: int | None = None,
+        chunk_size: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(seed=seed, **kwargs)
@@ -56,10 +64,11 @@ class EmbeddingModel(ContrastiveModel):
                 "as a functional model that ends in global pooling. Received: output "
                 f"shape {shape}"
             )
+        check_replicable(encoder, replica_count(), chunked=chunk_size is not None)
         self.encoder = encoder
         self.augment = augment
         self.feature_dim = shape[1]
-        # A subclass that embeds a batch in chunks sets it.
+        self.chunk_size = chunk_size
         self.cache: GradientCache | None = None
         self.loss_mean = keras.metrics.Mean(name="loss")
         self.accuracy = keras.metrics.Mean(name="contrastive_accuracy")
@@ -122,7 +131,7 @@ class EmbeddingModel(ContrastiveModel):
         with tf.GradientTape() as tape:
             tape.watch(embeddings)
             scaled_loss = self.scaled(contrast(embeddings))
-        share = self.share(tf.constant(1.0))
+        share = self.share(tf.constant(float(self.trunk_calls)))
         variables = self.trainable_variables
         self.apply(
             self.cache.gradients(tape, scaled_loss, embeddings, views, variables, share)
@@ -137,20 +146,21 @@ class EmbeddingModel(ContrastiveModel):
         else:
             check_view(self.encoder, spec["image"].shape, sized=False)
 
-    def picked(self, logits: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
-        """Returns the mean cross entropy of picking the positive; records metrics.
+    def picked(
+        self, logits: tf.Tensor, positive: tf.Tensor, temperature: float
+    ) -> tf.Tensor:
+        """Returns the mean cross entropy of picking the positive; records how often.
 
         Args:
-            logits: Minus the energies of each row's pairs, `(batch, candidates)`.
+            logits: Cosine similarities over the temperature, `(batch, candidates)`.
             positive: Column of each row's positive, `(batch,)` int32.
+            temperature: Above 0.
         """
-        loss = tf.reduce_mean(
+        right = closest(logits, positive, temperature)
+        self.accuracy.update_state(tf.cast(right, tf.float32))
+        return tf.reduce_mean(
             tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
         )
-        chosen = tf.argmax(logits, axis=1, output_type=positive.dtype)
-        self.loss_mean.update_state(loss)
-        self.accuracy.update_state(tf.cast(chosen == positive, tf.float32))
-        return loss
 
     def watch(self, embeddings: tf.Tensor) -> None:
         """Records the standard deviation of unit embeddings: the collapse alarm.

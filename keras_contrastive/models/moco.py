@@ -15,8 +15,10 @@ from keras_contrastive.encoders import (
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.memory import FeatureQueue
+from keras_contrastive.models.batches import batch_size, check_room
 from keras_contrastive.models.embedding import EmbeddingModel
 from keras_contrastive.models.momentum import MomentumEncoder, shuffled_keys
+from keras_contrastive.models.one_call import one_call
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -105,6 +107,10 @@ class MoCo(EmbeddingModel):
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
         self.queue = FeatureQueue(queue_size, projection_dim)
+        self.embed_all = one_call(
+            lambda images, training: [self.embed(x, training) for x in images],
+            [encoder, self.projection],
+        )
         self.built = True
 
     def embed(self, images: tf.Tensor, training: bool) -> tf.Tensor:
@@ -128,7 +134,8 @@ class MoCo(EmbeddingModel):
             for number, (_, image) in enumerate(pairs)
         ]
         with tf.GradientTape() as tape:
-            queries = [self.embed(image, training=True) for image, _ in pairs]
+            images = [image for image, _ in pairs]
+            queries = self.embed_all(images, training=True)
             loss = self.contrast(queries, keys)
             scaled_loss = self.scaled(loss)
         self.minimise(tape, scaled_loss)
@@ -162,28 +169,23 @@ class MoCo(EmbeddingModel):
             logits, positive = info_nce_logits(
                 query, key, self.queue.keys, self.temperature, self.queue.valid
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(queries[0]))
-        return tf.add_n(losses) / len(losses)
+        loss = tf.add_n(losses) / len(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
-    def check_spec(self, spec: dict[str, Any]) -> None:
+    def check_training_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at a batch that groups or queue cannot take."""
-        super().check_spec(spec)
-        size = tf.nest.flatten(spec.get("image", spec.get("views")))[0].shape[0]
-        if size is None:
-            return
-        if size % self.batch_norm_groups:
+        super().check_training_spec(spec)
+        size = batch_size(spec)
+        if size is not None and size % self.batch_norm_groups:
             raise ValueError(
                 f"`x` must have a batch size that the {self.batch_norm_groups} "
                 "`batch_norm_groups` can share equally. "
                 f"Received: a batch of {size}"
             )
-        if size * (1 + self.symmetric) > self.queue.size:
-            raise ValueError(
-                f"`x` must have batches whose keys fit into the queue, "
-                f"`queue_size` {self.queue.size}. Received: "
-                f"{size * (1 + self.symmetric)} keys a step"
-            )
+        check_room(spec, self.queue.size, keys=2 if self.symmetric else 1)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

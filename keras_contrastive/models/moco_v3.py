@@ -13,6 +13,7 @@ from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.models.embedding import EmbeddingModel
 from keras_contrastive.models.gradient_cache import GradientCache
 from keras_contrastive.models.momentum import MomentumEncoder
+from keras_contrastive.models.one_call import one_call
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -29,7 +30,8 @@ class MoCoV3(EmbeddingModel):
     batch of its own for batch norm, which is synchronised over replicas.
 
     Source: Chen, Xie & He 2021 (https://arxiv.org/abs/2104.02057), algorithm 1; head
-    and predictor as its authors have them for ResNets.
+    and predictor as its authors have them for ResNets, without a bias anywhere and
+    without batch norm after the predictor.
 
     Args:
         encoder: Trunk, images in [0, 1] to features `(batch, features)`. It is trained
@@ -51,6 +53,9 @@ class MoCoV3(EmbeddingModel):
         ValueError: If the encoder is not built, or a number is out of its range.
     """
 
+    # Each view passes the trunk by itself.
+    trunk_calls = 2
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -63,7 +68,7 @@ class MoCoV3(EmbeddingModel):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(encoder, augment, seed=seed, **kwargs)
+        super().__init__(encoder, augment, seed, chunk_size, **kwargs)
         self.projection_dim = projection_dim
         self.hidden_dim = hidden_dim
         self.temperature = check_temperature(temperature)
@@ -71,20 +76,26 @@ class MoCoV3(EmbeddingModel):
             self.feature_dim, projection_dim, hidden_dim, last_batch_norm=True
         )
         self.predictor = projection_head(
-            projection_dim, projection_dim, hidden_dim, name="predictor"
+            projection_dim,
+            projection_dim,
+            hidden_dim,
+            last_bias=False,
+            name="predictor",
         )
         self.key_encoder = MomentumEncoder([encoder, self.projection], momentum)
-        self.chunk_size = chunk_size
+        layers = [encoder, self.projection, self.predictor]
+        self.embed_all = one_call(
+            lambda views, training: [_through(layers, x, training) for x in views],
+            layers,
+        )
         if chunk_size is not None:
-            layers = [encoder, self.projection, self.predictor]
             self.cache = GradientCache(layers, chunk_size)
             self.key_cache = GradientCache(self.key_encoder.copies, chunk_size)
         self.built = True
 
     def embed(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
         """Returns the queries of each view, `(batch, projection_dim)`."""
-        layers = [self.encoder, self.projection, self.predictor]
-        return [_through(layers, view, training) for view in views]
+        return self.embed_all(views, training=training)
 
     def keys(self, views: tuple[tf.Tensor, ...], training: bool) -> list[tf.Tensor]:
         """Returns the momentum keys of each view, `(batch, projection_dim)`."""
@@ -124,9 +135,11 @@ class MoCoV3(EmbeddingModel):
                 candidates=all_gather(key),
                 offset=offset,
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(queries[0]))
-        return 2 * self.temperature * tf.add_n(losses)
+        loss = 2 * self.temperature * tf.add_n(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -46,12 +46,26 @@ class MomentumEncoder(keras.layers.Layer):
             )
         self.momentum = momentum
         self.copies = [_copy(layer) for layer in layers]
+        self._freeze()
+        self.built = True
+
+    def _freeze(self) -> None:
         for copy in self.copies:
             for key in copy.variables:
                 # The variable and not the layer: batch norm in a frozen layer would
                 # use its moving statistics.
                 key.trainable = False
-        self.built = True
+
+    @property
+    def trainable(self) -> bool:
+        """Whether batch norm is in training mode; the weights are never trained."""
+        return super().trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        # Set on a model, it reaches every layer and every variable in it.
+        keras.layers.Layer.trainable.fset(self, value)
+        self._freeze()
 
     def momentum_config(self) -> float | dict[str, Any]:
         """Returns the momentum as a model's `get_config` writes it."""

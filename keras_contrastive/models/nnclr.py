@@ -10,6 +10,7 @@ from keras_contrastive.encoders import projection_head
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
 from keras_contrastive.memory import FeatureQueue
+from keras_contrastive.models.batches import check_room
 from keras_contrastive.models.embedding import EmbeddingModel
 
 
@@ -115,19 +116,16 @@ class NNCLR(EmbeddingModel):
                 candidates=all_gather(prediction),
                 offset=offset,
             )
-            losses.append(self.picked(logits, positive))
+            losses.append(self.picked(logits, positive, self.temperature))
         self.watch(all_gather(embedded[0]))
-        return tf.add_n(losses) / len(losses)
+        loss = tf.add_n(losses) / len(losses)
+        self.loss_mean.update_state(loss)
+        return loss
 
-    def check_spec(self, spec: dict[str, Any]) -> None:
+    def check_training_spec(self, spec: dict[str, Any]) -> None:
         """Stops before the first step at a batch that the queue cannot take."""
-        super().check_spec(spec)
-        size = tf.nest.flatten(spec.get("image", spec.get("views")))[0].shape[0]
-        if size is not None and size > self.queue.size:
-            raise ValueError(
-                f"`x` must have batches that fit into the queue, `queue_size` "
-                f"{self.queue.size}. Received: a batch of {size}"
-            )
+        super().check_training_spec(spec)
+        check_room(spec, self.queue.size)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import all_gather, replica_index
-from keras_contrastive.losses.cosine import check_temperature
+from keras_contrastive.distribute import all_finite, all_gather, replica_index
+from keras_contrastive.losses.cosine import check_temperature, closest
 from keras_contrastive.losses.npid_nce import check_dataset_size, constant_z_nce
 from keras_contrastive.losses.pirl_nce import pirl_logits, softmax_nce
 from keras_contrastive.memory import MemoryBank
@@ -35,9 +35,9 @@ class PIRL(TransformedModel):
 
     where L is `kc.losses.pirl_nce` (or `npid_nce`), anchored at its second argument.
     The bank is read before the loss and written, with f(v_I), after the step; a step
-    whose loss is not finite writes nothing. With `negatives="batch"` there is no bank
-    and the loss is the lecture's first, L( f(v_I), g(v_It) ) alone, against the f of
-    the other images in the global batch.
+    whose loss is not finite on any replica writes nothing. With `negatives="batch"`
+    there is no bank and the loss is the lecture's first, L( f(v_I), g(v_It) ) alone,
+    against the f of the other images in the global batch.
 
     Evaluation is for images that the bank does not know: f(v_I) stands for m_I.
 
@@ -122,14 +122,14 @@ class PIRL(TransformedModel):
             views = self.views(data, step=self.step)
             image, transformed = map(tf.identity, views)
         with tf.GradientTape() as tape:
-            f, g = self.embed(image, transformed, training=True)
+            f, g = self.embed_both((image, transformed), training=True)
             loss = self.contrast(f, g, positive, negatives, training=True)
             scaled_loss = self.scaled(loss)
         self.minimise(tape, scaled_loss)
         if self.bank is not None:
             # That the rows depend on the loss, and so on all that was read for it,
             # also lets XLA write them in place, where it would copy the bank.
-            f = tf.where(tf.math.is_finite(loss), f, tf.cast(math.nan, f.dtype))
+            f = tf.where(all_finite([loss]), f, tf.cast(math.nan, f.dtype))
             self.bank.update(everyone, all_gather(f))
         return self.results()
 
@@ -197,16 +197,15 @@ class PIRL(TransformedModel):
             log_z = self.log_partition.read(terms, training)
             losses = [constant_z_nce(*x, log_z, self.dataset_size) for x in terms]
         loss = tf.tensordot(weights, [tf.reduce_mean(x) for x in losses], 1)
-        logits, column = terms[0]
-        chosen = tf.argmax(logits, axis=1, output_type=column.dtype)
+        right = closest(*terms[0], self.temperature)
         self.loss_mean.update_state(loss)
-        self.accuracy.update_state(tf.cast(chosen == column, tf.float32))
+        self.accuracy.update_state(tf.cast(right, tf.float32))
         self.watch(everyone)
         return loss
 
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
+    def check_training_spec(self, spec: Mapping[str, Any]) -> None:
         """Stops before the first step at images without numbers, or too many."""
-        super().check_spec(spec)
+        super().check_training_spec(spec)
         if self.bank is None:
             return
         check_ids(spec)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_contrastive.encoders import projection_head
 from keras_contrastive.encoders.heads import patches_head
 from keras_contrastive.models.embedding import EmbeddingModel
+from keras_contrastive.models.one_call import one_call
 from keras_contrastive.models.transforms import make_transform, trunk_for
 from keras_contrastive.models.views import check_view, make_views
 
@@ -58,6 +59,9 @@ class TransformedModel(EmbeddingModel):
         made = make_views(sample, self.transform, tf.constant([0, 0]), count=1)[0]
         # A function, which Keras does not save a second time as it would a layer.
         self.trunk = trunk_for(encoder, tuple(made.shape[-3:]))
+        self.embed_both = one_call(
+            lambda images, training: self.embed(*images, training=training), [encoder]
+        )
         self.image_head = projection_head(
             self.feature_dim, projection_dim, layers=1, name="image_head"
         )

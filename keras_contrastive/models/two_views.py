@@ -56,7 +56,7 @@ class TwoViewModel(EmbeddingModel):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(encoder, augment, seed=seed, **kwargs)
+        super().__init__(encoder, augment, seed, chunk_size, **kwargs)
         self.projection_dim = projection_dim
         self.temperature = check_temperature(temperature)
         self.projection_layers = projection_layers
@@ -120,6 +120,6 @@ class TwoViewModel(EmbeddingModel):
             "temperature": self.temperature,
             "projection_layers": self.projection_layers,
             "hidden_dim": self.hidden_dim,
-            "chunk_size": None if self.cache is None else self.cache.chunk_size,
+            "chunk_size": self.chunk_size,
             "block_size": self.block_size,
         }

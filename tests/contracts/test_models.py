@@ -239,15 +239,3 @@ def test_a_short_last_batch_is_taken_by_one_and_refused_by_two(name, two_devices
 def test_it_brings_its_own_loss(name):
     with pytest.raises(ValueError, match=r"`loss`.*Received: loss='mse'"):
         zoo.MODELS[name]().compile("sgd", loss="mse")
-
-
-def test_what_would_train_wrongly_is_refused(two_devices):
-    model = zoo.MODELS["SimCLR"]()
-    with pytest.raises(ValueError, match=r"`steps_per_execution`.*Received: 4"):
-        model.compile("sgd", steps_per_execution=4)
-    with two_devices.scope():
-        shared = zoo.MODELS["SimCLR"]()
-        for option in ("clipnorm", "clipvalue", "global_clipnorm"):
-            optimizer = keras.optimizers.SGD(0.1, **{option: 0.5})
-            with pytest.raises(ValueError, match=rf"{option} under 2.*Received: 0.5"):
-                shared.compile(optimizer)

@@ -10,7 +10,11 @@ def test_one_replica_gathers_itself():
     assert kc.distribute.all_gather(x) is x
 
 
-def test_rows_come_in_replica_order_with_their_gradient(two_devices):
+@pytest.mark.parametrize("on_tpu", [False, True])
+def test_rows_come_in_replica_order_with_their_gradient(
+    on_tpu, two_devices, monkeypatch
+):
+    monkeypatch.setattr("keras_contrastive.distribute.gather.is_tpu", lambda _: on_tpu)
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
     weigh = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     parts = two_devices.experimental_distribute_values_from_function(
@@ -32,6 +36,19 @@ def test_rows_come_in_replica_order_with_their_gradient(two_devices):
         np.testing.assert_array_equal(copy, x)
     joined = tf.concat(two_devices.experimental_local_results(gradient), 0)
     np.testing.assert_allclose(joined, weigh.sum(0) * 2 * x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("on_tpu", [False, True])
+def test_what_is_not_finite_stays_in_its_rows(on_tpu, two_devices, monkeypatch):
+    monkeypatch.setattr("keras_contrastive.distribute.gather.is_tpu", lambda _: on_tpu)
+    x = np.ones((4, 3), np.float32)
+    x[2:] = np.nan, np.inf, 1
+    parts = two_devices.experimental_distribute_values_from_function(
+        lambda c: tf.constant(x[2 * c.replica_id_in_sync_group :][:2])
+    )
+    everyone = two_devices.run(tf.function(kc.distribute.all_gather), args=(parts,))
+    for copy in two_devices.experimental_local_results(everyone):
+        np.testing.assert_array_equal(copy, x)
 
 
 def test_outside_of_replicas_it_says_so(two_devices):

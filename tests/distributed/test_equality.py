@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-# PIRL, too: its ids come to the gather straight from the dataset.
-NAMES = ("SimCLR", "PIRL")
+# PIRL, too: its ids come to the gather straight from the dataset. And MoCo: its keys
+# are shuffled across the replicas, and wrap in the queue.
+NAMES = ("SimCLR", "PIRL", "MoCo")
 
 
 def start(mode, name, out, **environment):

@@ -14,12 +14,18 @@ from tests.reference.nt_xent import nt_xent as slow_nt_xent
 LOSSES = {
     "nt_xent": kc.losses.nt_xent,
     "decoupled": kc.losses.decoupled_nt_xent,
+    # The first views alone as anchors, which stand together among the candidates.
     "sup_con": lambda z1, z2, temperature, candidates, offset, block_size: (
         kc.losses.sup_con(
-            tf.concat([z1, z2], 0),
-            tf.tile((offset + tf.range(len(z1))) % 3, [2]),
+            z1,
+            (offset + tf.range(len(z1))) % 3,
             temperature,
-            block_size=block_size,
+            (
+                tf.concat(candidates, 0),
+                tf.tile(tf.range(len(candidates[0])) % 3, [2]),
+            ),
+            offset,
+            block_size,
         )
     ),
 }

@@ -191,6 +191,15 @@ def test_the_loss_round_trips():
     assert (again.margin, again.distance, again.mining) == (0.7, "cosine", "hard")
 
 
+def test_a_dtype_that_merges_labels_is_refused():
+    """In bfloat16 the numbers 256 and 257 of two labels are one."""
+    for dtype in ("bfloat16", "float16"):
+        with pytest.raises(ValueError, match=rf"`dtype`.*float32.*Received: {dtype}"):
+            kc.losses.Triplet(dtype=dtype)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    assert kc.losses.Triplet().dtype == "float32"
+
+
 def test_bad_input_is_named():
     z = embeddings()
     for margin in (0, -1, float("nan")):

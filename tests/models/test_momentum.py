@@ -37,6 +37,20 @@ def test_nothing_of_it_is_trained_but_its_statistics_move():
     assert tape.gradient(total, images) is None
 
 
+def test_thawing_the_model_leaves_the_keys_frozen():
+    model = zoo.MODELS["MoCo"]()
+    trained = [v.path for v in model.trainable_variables]
+    model.trainable = False
+    assert model.trainable_variables == []
+    model.trainable = True
+    assert [v.path for v in model.trainable_variables] == trained
+    assert model.key_encoder.trainable_variables == []
+    # Batch norm takes its own batch again.
+    images = tf.constant(zoo.images(8) / 255, tf.float32)
+    infer, train = (model.key_encoder(images, training=t) for t in (False, True))
+    assert np.abs(infer - train).max() > 1e-3
+
+
 def test_a_schedule_is_asked_for_the_step():
     trunk = zoo.trunk()
     copy = MomentumEncoder([trunk], kc.optimizers.CosineMomentum(0.0, 10))
