@@ -14,12 +14,13 @@ BOUNDS = (-4.5, 4.5)
 
 def make(method, energy):
     """Returns the model: one energy, four ways to push it up."""
-    langevin = kc.samplers.Langevin(step_size=0.02)
+    # Langevin steps that are accepted or refused: they stay right as wells get steep.
+    sampler = kc.samplers.MALA(step_size=0.02)
     if method == "cd":  # where short chains from the data lead
-        return kc.models.ContrastiveDivergence(energy, langevin, steps=20)
+        return kc.models.ContrastiveDivergence(energy, sampler, steps=20)
     if method == "pcd":  # where chains are that never start again
         return kc.models.PersistentContrastiveDivergence(
-            energy, langevin, steps=20, particles=1000
+            energy, sampler, steps=20, particles=1000
         )
     if method == "nce":  # where noise is
         return kc.models.NoiseContrastiveEstimation(

@@ -196,7 +196,7 @@ class EnergyModel(ContrastiveModel):
         """Returns this replica's seed, for noise that is as large as the points."""
         return _seeded.fold_in(seed, replica_index())
 
-    def _prepared(self, x: Any) -> Any:
+    def _prepared(self, x: Any, training: bool) -> Any:
         if not isinstance(x, tf.data.Dataset):
             return x
         points = x.map(

@@ -1,0 +1,102 @@
+"""Updates of an RBM, 784-500: images a second beside scikit-learn and bare products.
+
+CD-1 and persistent CD with one Gibbs step, in float32, on the same bits. The ceiling is
+the five matrix products of an update alone, in NumPy. The turns alternate, and the
+medians of their rates are printed.
+
+    python examples/benchmarks/rbm_updates.py
+"""
+
+import argparse
+import json
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.neural_network import BernoulliRBM
+
+import keras_contrastive as kc
+
+VISIBLE, HIDDEN = 784, 500
+
+
+def ours(kind, data, batch):
+    """Returns a function that runs one pass of `fit` over the data."""
+    keras.utils.set_random_seed(0)
+    rbm, gibbs = kc.energies.RBM(VISIBLE, HIDDEN, seed=0), kc.samplers.Gibbs()
+    if kind == "cd":
+        model = kc.models.ContrastiveDivergence(rbm, gibbs, seed=0)
+    else:
+        model = kc.models.PersistentContrastiveDivergence(
+            rbm, gibbs, particles=batch, seed=0
+        )
+    model.compile(keras.optimizers.SGD(0.05))
+    batches = tf.data.Dataset.from_tensor_slices(data).batch(batch, drop_remainder=True)
+    batches = batches.cache().prefetch(2)
+    return lambda: model.fit(batches, verbose=0)
+
+
+def scikit_learn(data, batch):
+    """Returns a function that runs one pass of BernoulliRBM, which is persistent CD."""
+    rbm = BernoulliRBM(HIDDEN, learning_rate=0.05, batch_size=batch, random_state=0)
+
+    def run():
+        for start in range(0, len(data), batch):
+            rbm.partial_fit(data[start : start + batch])
+
+    return run
+
+
+def products(data, batch):
+    """Returns a function that computes what no update can do without."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(VISIBLE, HIDDEN)).astype(np.float32)
+    hidden = rng.integers(0, 2, (batch, HIDDEN)).astype(np.float32)
+
+    def run():
+        for start in range(0, len(data), batch):
+            v = data[start : start + batch]
+            v @ weights
+            hidden @ weights.T
+            v @ weights
+            v.T @ hidden
+            v.T @ hidden
+
+    return run
+
+
+def main():
+    """Prints a row for each batch size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", default="100", help="sizes, by comma")
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=7)
+    args = parser.parse_args()
+    rng = np.random.default_rng(0)
+    data = (rng.uniform(size=(args.images, VISIBLE)) < 0.13).astype(np.float32)
+    for batch in map(int, args.batches.split(",")):
+        used = data[: args.images // batch * batch]
+        runs = {
+            "cd": ours("cd", used, batch),
+            "pcd": ours("pcd", used, batch),
+            "scikit-learn": scikit_learn(used, batch),
+            "five products": products(used, batch),
+        }
+        rates = {name: [] for name in runs}
+        for name, run in runs.items():
+            run()
+        for _ in range(args.repeats):
+            for name, run in runs.items():
+                start = time.perf_counter()
+                run()
+                rates[name].append(len(used) / (time.perf_counter() - start))
+        row = {name: round(float(np.median(x))) for name, x in rates.items()}
+        print(json.dumps({"batch": batch, "images_per_second": row}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
