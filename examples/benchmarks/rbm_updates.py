@@ -87,7 +87,7 @@ def main():
             "five products": products(used, batch),
         }
         rates = {name: [] for name in runs}
-        for name, run in runs.items():
+        for run in runs.values():
             run()
         for _ in range(args.repeats):
             for name, run in runs.items():

@@ -12,7 +12,13 @@ from keras_contrastive.data.batches import as_integer
 from keras_contrastive.energies import Density, Energy
 from keras_contrastive.samplers import Sampler
 
-from .annealing_start import base_density, check_sampler, model_samples, schedule
+from .annealing_start import (
+    base_density,
+    check_energies,
+    check_sampler,
+    model_samples,
+    schedule,
+)
 from .energy_annealing import EnergyPath
 from .energy_values import check_energy
 from .log_weights import LogPartitionEstimate, estimate
@@ -90,8 +96,8 @@ def ais_log_partition(
         sampler: What walks, with temperature 1 and no bias; required unless `energy`
             is an RBM.
         steps: The sampler's steps at each t.
-        base: The base itself, with a density everywhere, instead of `data`; not for
-            RBMs without a `sampler`.
+        base: The base itself, instead of `data`, with a density wherever `energy` is
+            finite and nowhere else; not for RBMs without a `sampler`.
         samples: Points of the model that the reverse run starts from, `(n, ...)`, a
             chain each; None: exact ones where the model can be counted out (20 bits or
             hidden units) or is a `Density`.
@@ -106,7 +112,8 @@ def ais_log_partition(
     Raises:
         TypeError: If an argument is of another kind.
         ValueError: If `energy` or `sampler` has another temperature than 1, a number is
-            out of its range, shapes do not fit, or a weight is not finite.
+            out of its range, shapes do not fit, or a weight or an energy is not
+            finite.
     """
     check_energy(energy)
     chains, seed = as_integer("chains", chains, 2), as_integer("seed", seed, 0)
@@ -129,6 +136,9 @@ def ais_log_partition(
         _seeded.fold_in(tf.constant([seed, 0], tf.int64), part) for part in range(3)
     )
     points = base.sample(chains, start)
+    check_energies("base", energy, points)
+    if known is not None:
+        check_energies("samples", energy, known)
     forward = estimate(path.log_z + _anneal(run, points, rising, own, bar))
     backward = None
     if known is not None:

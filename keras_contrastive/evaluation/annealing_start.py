@@ -10,7 +10,7 @@ from keras_contrastive import _seeded
 from keras_contrastive.energies import RBM, Bernoulli, Density, Energy, Gaussian
 from keras_contrastive.samplers import Gibbs, Langevin, Sampler
 
-from .energy_values import event_shape
+from .energy_values import check_values, event_shape
 from .enumeration import MOST_BITS, enumeration, exact_samples
 
 # A base that excludes what the model allows would have weights without a mean.
@@ -161,6 +161,27 @@ def model_samples(
     if enumeration(energy, most_hidden=MOST_BITS) is not None:
         return exact_samples(energy, chains, seed), True
     return None, False
+
+
+def check_energies(name: str, energy: Energy, x: tf.Tensor) -> None:
+    """Stops where a chain would begin at what the model excludes, and never leave.
+
+    Args:
+        name: The argument that the points are of.
+        energy: Where they go.
+        x: Points, `(n, ...)`.
+
+    Raises:
+        ValueError: If an energy is not finite.
+    """
+    values = check_values(energy(x).numpy())
+    outside = np.isinf(values).sum()
+    if outside:
+        raise ValueError(
+            f"`{name}` must lie where `energy` is finite, as a "
+            "`kc.energies.Uniform` within its walls does. "
+            f"Received: {outside} of {len(values)} points where it is not"
+        )
 
 
 def checked_points(name: str, energy: Energy, x: Any) -> np.ndarray:
