@@ -31,11 +31,12 @@ def boltzmann():
 
 
 def rbm():
-    energy = kc.energies.RBM(BITS, 3)
+    # As many hidden units as visible: layers drawn from one seed would be alike.
+    energy = kc.energies.RBM(BITS, BITS)
     rng = np.random.default_rng(0)
-    energy.kernel.assign(rng.normal(size=(BITS, 3)))
+    energy.kernel.assign(rng.normal(size=(BITS, BITS)))
     energy.visible_biases.assign(rng.normal(size=BITS))
-    energy.hidden_biases.assign(rng.normal(size=3))
+    energy.hidden_biases.assign(rng.normal(size=BITS))
     return energy
 
 
