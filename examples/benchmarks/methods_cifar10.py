@@ -12,6 +12,7 @@ of each method and reads no accuracy.
 import argparse
 import json
 import os
+import pathlib
 import resource
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def moco_v3(encoder, steps):
 
 def pirl(encoder, policy=None, **options):
     """PIRL with a bank of the training images."""
-    return m.PIRL(encoder, IMAGES, policy, negatives=4096, **options)
+    return m.PIRL(encoder, IMAGES, policy, negatives=4096, temperature=0.2, **options)
 
 
 # Name: a function of the trunk and the number of steps to a model that takes views.
@@ -109,7 +110,13 @@ def one(name, args):
     """Trains and measures one method; returns its row."""
     images = kc.data.load("cifar10", TRAIN, args.data_dir)
     epochs, most = (3, 30) if args.timing_only else (args.epochs, None)
-    encoder, speed = train(name, images, epochs, args.rate, args.seed, most)
+    kept = pathlib.Path(args.trunks or "") / f"{name} {args.seed}.keras"
+    if args.split == "test" and kept.is_file():
+        encoder, speed = keras.saving.load_model(kept), None
+    else:
+        encoder, speed = train(name, images, epochs, args.rate, args.seed, most)
+        if args.trunks:
+            encoder.save(kept)
     # In KiB on Linux. Before the evaluation, whose bank is the same for all.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     row = {"method": name, "images_per_second": speed, "peak_gib": round(peak, 2)}
@@ -137,6 +144,9 @@ def main():
     parser.add_argument("--split", choices=("validation", "test"))
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--rate", type=float, default=0.06, help="at batch 256")
+    parser.add_argument(
+        "--trunks", help="folder where trunks are kept, so that test need not train"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--timing_only", action="store_true", help="no accuracy")
     parser.add_argument("--json", help="file to which rows are added")

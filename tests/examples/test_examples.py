@@ -107,3 +107,34 @@ def test_the_sampler_benchmark_walks():
     results = example("benchmarks/sampler_throughput").main(small)
     for name in ("langevin", "gibbs_with_gradients"):
         assert results[name]["keras_contrastive"] > 0
+
+
+def mnist(name, split, data_dir=None, download=False):
+    """Stands for MNIST: two shapes on a dark ground."""
+    assert name == "mnist"
+    rng = np.random.default_rng(len(split))
+    images = np.zeros((200, 28, 28, 1), np.uint8)
+    images[::2, 6:22, 12:16] = 230
+    images[1::2, 12:16, 6:22] = 230
+    images += rng.integers(0, 25, images.shape, dtype=np.uint8)
+    columns = {"image": images, "id": np.arange(200)}
+    return tf.data.Dataset.from_tensor_slices(columns)
+
+
+def test_rbm_mnist_runs_and_learns(monkeypatch, tmp_path):
+    monkeypatch.setattr(kc.data, "load", mnist)
+    monkeypatch.chdir(tmp_path)
+    few = example("rbm_mnist").main(hidden=16, epochs=1, batch_size=50)
+    more = example("rbm_mnist").main(hidden=16, epochs=20, batch_size=50)
+    assert more > few + 20
+    assert (tmp_path / "rbm_filters.png").is_file()
+    assert (tmp_path / "rbm_chain.png").is_file()
+
+
+def test_energy_2d_draws_and_measures(tmp_path, capsys):
+    out = tmp_path / "energy.png"
+    for method in ("pcd", "nce"):
+        example("energy_2d").main(method=method, epochs=1, points=512, out=str(out))
+        printed = capsys.readouterr().out
+        assert 0 < float(printed.split("density: ")[1].split(" nats")[0]) < 20
+        assert out.is_file()
