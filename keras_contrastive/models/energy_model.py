@@ -141,22 +141,22 @@ class EnergyModel(ContrastiveModel):
             loss: This replica's mean loss.
             gradients: As `apply` takes them.
         """
-        check = self.finite(loss)
+        check = self.finite("loss", loss)
         with tf.control_dependencies([check] if check is not None else []):
             self.loss_mean.update_state(loss)
             self.apply([tf.identity(gradient) for gradient in gradients])
         return check
 
-    def finite(self, loss: tf.Tensor) -> tf.Operation | None:
-        """Returns a check that stops at a loss that is not finite."""
+    def finite(self, name: str, value: tf.Tensor) -> tf.Operation | None:
+        """Returns a check that stops at a loss, or a gradient, that is not finite."""
         return tf.debugging.Assert(
-            tf.math.is_finite(loss),
+            tf.math.is_finite(value),
             [
                 f"`energy` must stay finite; {type(self).__name__} stopped, with its "
                 "weights as they were, at step",
                 self.step.value,
-                "(a lower learning rate or `clip_norm` may help). Received: loss",
-                loss,
+                f"(a lower learning rate or `clip_norm` may help). Received: {name}",
+                value,
             ],
         )
 
@@ -179,6 +179,11 @@ class EnergyModel(ContrastiveModel):
         # What the optimizer multiplied the loss with, against float16's underflow.
         scale = self.optimizer.scale_loss(tf.constant(1.0))
         norm = tf.sqrt(tf.add_n(squares)) / scale
+        # Under float16 an overflow is a step that the optimizer skips.
+        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            check = self.finite("length of the gradient", norm)
+            with tf.control_dependencies([check] if check is not None else []):
+                gradients = [tf.identity(gradient) for gradient in gradients]
         self.gradient_norm.update_state(norm)
         if replicas > 1 or self.clip_norm is not None:
             # The optimizer sums over the replicas once more.

@@ -230,6 +230,28 @@ def test_an_energy_that_is_not_finite_stops_training(name):
     assert_same(kept, {k: after[k] for k in kept}, 0)
 
 
+class Cusp(kc.energies.Energy):
+    """Finite everywhere, with a slope that is not at 0."""
+
+    event_shape = (2,)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.weight = self.add_weight(shape=(), initializer="ones", name="weight")
+
+    def call(self, x):
+        return tf.sqrt(tf.reduce_sum(x * x, axis=1) * self.weight)
+
+
+def test_a_gradient_that_is_not_finite_stops_training_too():
+    model = kc.models.MaximumLikelihood(Cusp(), nodes=21, seed=0)
+    model.compile("sgd")
+    words = r"(?s)`energy` must stay finite.*at step 0 .*length of the gradient"
+    with pytest.raises(ValueError, match=words):
+        model.fit(np.zeros([4, 2], np.float32), verbose=0)
+    assert model.energy.weight.numpy() == 1
+
+
 def test_images_fit_an_energy_of_as_many_bits():
     model = kc.models.PseudoLikelihood(kc.energies.RBM(16, 2), seed=0)
     model.compile("sgd")
