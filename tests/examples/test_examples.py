@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import pathlib
 
 import numpy as np
@@ -138,3 +139,19 @@ def test_energy_2d_draws_and_measures(tmp_path, capsys):
         printed = capsys.readouterr().out
         assert 0 < float(printed.split("density: ")[1].split(" nats")[0]) < 20
         assert out.is_file()
+
+
+def test_the_rbm_benchmark_times_all_of_them(monkeypatch, capsys):
+    few = ["rbm_updates.py", "--images=20", "--batches=10", "--repeats=1"]
+    monkeypatch.setattr("sys.argv", few)
+    example("benchmarks/rbm_updates").main()
+    row = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert row["batch"] == 10
+    names = {"cd", "pcd", "scikit-learn", "five products"}
+    assert set(row["images_per_second"]) == names
+    assert min(row["images_per_second"].values()) > 0
+
+
+def test_the_benchmark_of_the_plane_measures_a_divergence():
+    row = example("benchmarks/energies_2d").run("gaussians", "dsm", epochs=1, seed=0)
+    assert 0 < row["kl"] < 20
