@@ -210,8 +210,7 @@ def _refuse_changes(given: dict[str, Any], settings: Settings) -> None:
 
 COMMAND = Command(
     "pretrain",
-    "Learn features from images, most methods without labels, and say what they are "
-    "worth; or learn an energy.",
+    "Learn features from images and say what they are worth, or learn an energy.",
     define,
     run,
     options.HEADINGS,
