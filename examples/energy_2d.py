@@ -15,10 +15,11 @@ BOUNDS = (-4.5, 4.5)
 def make(method, energy):
     """Returns the model: one energy, four ways to push it up."""
     # Langevin steps that are accepted or refused: they stay right as wells get steep.
-    sampler = kc.samplers.MALA(step_size=0.02)
     if method == "cd":  # where short chains from the data lead
+        sampler = kc.samplers.MALA(step_size=0.05)
         return kc.models.ContrastiveDivergence(energy, sampler, steps=20)
     if method == "pcd":  # where chains are that never start again
+        sampler = kc.samplers.MALA(step_size=0.1)
         return kc.models.PersistentContrastiveDivergence(
             energy, sampler, steps=20, particles=1000
         )
@@ -35,12 +36,15 @@ def main(toy="two_moons", method="pcd", epochs=60, points=10_000, out="energy_2d
     """Trains, draws, and says how far the density is from the true one."""
     keras.utils.set_random_seed(0)
     data = kc.data.toy(toy, points)
-    energy = kc.energies.NetworkEnergy.mlp((2,), units=(128, 128))
+    # Steep from the start: a smooth network sees a ring where eight modes are.
+    energy = kc.energies.NetworkEnergy.mlp((2,), units=(128, 128), first_scale=2.0)
     model = make(method, energy)
-    model.compile(keras.optimizers.Adam(1e-3))
+    batch = min(256, points)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * points // batch)
+    model.compile(keras.optimizers.Adam(rate))
     model.fit(
         data,
-        batch_size=min(256, points),
+        batch_size=batch,
         epochs=epochs,
         callbacks=[kc.callbacks.EnergyMonitor()],
         verbose=2,

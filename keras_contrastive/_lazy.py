@@ -13,11 +13,14 @@ import keras
 LAZY_CLASSES = {
     "ColorJitter": "augment.color_jitter",
     "GaussianBlur": "augment.gaussian_blur",
+    "GaussianNoise": "augment.gaussian_noise",
     "Jigsaw": "augment.jigsaw",
+    "Masking": "augment.masking",
     "Policy": "augment.policy",
     "QuarterTurn": "augment.quarter_turn",
     "RandomAffine": "augment.random_affine",
     "RandomResizedCrop": "augment.random_resized_crop",
+    "SaltAndPepper": "augment.salt_and_pepper",
 }
 
 

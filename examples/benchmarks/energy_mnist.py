@@ -33,9 +33,10 @@ def images_of(split, args, count):
 def train(images, args):
     """Returns the trained energy and the sampler that it was trained with."""
     keras.utils.set_random_seed(args.seed)
-    energy = kc.energies.NetworkEnergy.convnet((28, 28, 1), filters=(32, 64, 64))
+    filters = tuple(map(int, args.filters.split(",")))
+    energy = kc.energies.NetworkEnergy.convnet((28, 28, 1), filters=filters)
     # At a temperature of 1.25e-6: what is learnt is the energy of these short runs.
-    sampler = kc.samplers.Langevin.short_run(step_size=10, noise=0.005, clip=0.03)
+    sampler = kc.samplers.Langevin.short_run(step_size=10, noise=0.005, clip=args.clip)
     model = kc.models.PersistentContrastiveDivergence(
         energy,
         sampler,
@@ -44,17 +45,28 @@ def train(images, args):
         reinitialise=0.05,
         start="uniform",
         energy_regularisation=0.1,
-        clip_norm=0.1,
+        clip_norm=args.clip_norm,
         seed=args.seed,
     )
     rate = keras.optimizers.schedules.CosineDecay(args.rate, args.steps)
     model.compile(keras.optimizers.Adam(rate, beta_1=0.0))
-    per_epoch = 100
+    per_epoch = min(100, args.steps)
     model.fit(
         images,
         batch_size=BATCH,
         epochs=args.steps // per_epoch,
         steps_per_epoch=per_epoch,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: (
+                    (epoch + 1) % 10
+                    or kc.plots.save(
+                        kc.plots.plot_particles(model.buffer.particles.numpy()),
+                        f"{args.out.rsplit('.', 1)[0]}_{per_epoch * (epoch + 1)}.png",
+                    )
+                )
+            )
+        ],
         verbose=2,
     )
     return energy, sampler
@@ -66,7 +78,10 @@ def main():
     parser.add_argument("--data_dir", required=True, help="folder of tfds datasets")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--chain_steps", type=int, default=30)
-    parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--filters", default="32,64,128")
+    parser.add_argument("--clip", type=float, default=0.03, help="of a pixel's slope")
+    parser.add_argument("--clip_norm", type=float, default=1000.0)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--sampling_steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="energy_mnist.png")

@@ -42,6 +42,12 @@ def pirl(encoder, policy=None, **options):
     return m.PIRL(encoder, IMAGES, policy, negatives=4096, temperature=0.2, **options)
 
 
+def autoencoder(encoder, corruption):
+    """A denoising autoencoder with a decoder as deep as the trunk."""
+    decoder = kc.encoders.create_decoder("convnet", 256, (32, 32, 3))
+    return m.DenoisingAutoencoder(encoder, decoder, corruption, seed=0)
+
+
 # Name: a function of the trunk and the number of steps to a model that takes views.
 ON_VIEWS = {
     "SimCLR": lambda e, _: m.SimCLR(e, temperature=0.5, hidden_dim=256),
@@ -55,7 +61,13 @@ ON_VIEWS = {
 }
 # The same to a model that takes images: a jigsaw cuts the image, not a view of it.
 ON_IMAGES = {"PIRL jigsaw": lambda e, _: pirl(e, kc.augment.pirl(32))}
-NAMES = ("untrained", "supervised (labels)", *ON_VIEWS, *ON_IMAGES)
+# And to one that mends images, with Adam: its loss is a sum over 3,072 numbers.
+AUTOENCODERS = {
+    "DAE noise": lambda e, _: autoencoder(e, kc.augment.GaussianNoise(0.2)),
+    "DAE patches": lambda e, _: autoencoder(e, kc.augment.Masking(0.5, patch_size=4)),
+}
+METHODS = ON_VIEWS | ON_IMAGES | AUTOENCODERS
+NAMES = ("untrained", "supervised (labels)", *METHODS)
 
 
 def train(name, images, epochs, rate, seed, most_steps=None):
@@ -64,7 +76,7 @@ def train(name, images, epochs, rate, seed, most_steps=None):
     encoder = kc.encoders.create("convnet", (32, 32, 3))
     policy = kc.augment.simclr(32, strength=0.5, blur=False)
     count = 1 if name.startswith("supervised") else 2
-    if name in ON_IMAGES:
+    if name in ON_IMAGES | AUTOENCODERS:
         batches = kc.data.batches(images, BATCH, seed)
     else:
         batches = kc.data.views(images, policy, BATCH, seed, count)
@@ -72,6 +84,9 @@ def train(name, images, epochs, rate, seed, most_steps=None):
     steps = len(batches) * epochs
     schedule = kc.optimizers.warmup_cosine(rate, BATCH, len(batches), epochs, 0)
     optimizer = kc.optimizers.SGD(schedule, momentum=0.9, weight_decay=5e-4)
+    if name in AUTOENCODERS:
+        cosine = keras.optimizers.schedules.CosineDecay(1e-3, steps)
+        optimizer = keras.optimizers.Adam(cosine)
     if name == "untrained":
         return encoder, None
     if count == 1:
@@ -82,7 +97,7 @@ def train(name, images, epochs, rate, seed, most_steps=None):
         batches = batches.map(lambda x: (x["views"][0], x["label"]))
     else:
         keras.utils.set_random_seed(seed)
-        model = (ON_VIEWS | ON_IMAGES)[name](encoder, steps)
+        model = METHODS[name](encoder, steps)
         model.compile(optimizer)
     clock = Clock()
     model.fit(batches, epochs=epochs, callbacks=[clock], verbose=2)

@@ -60,6 +60,19 @@ _FLAGS: dict[str, tuple[Any, str]] = {
         ("semi_hard", "hard", "all"),
         "Which negatives of the batch a triplet takes.",
     ),
+    "corruption": (
+        ("masking", "noise", "salt_and_pepper"),
+        "What damages images that are to be mended.",
+    ),
+    "corruption_rate": (
+        (float, 0),
+        "Share of pixels that are hidden or spiced, or the noise's deviation.",
+    ),
+    "patch_size": ((int, 1), "Side of the patches that are hidden as a whole."),
+    "reconstruction": (
+        ("squared_error", "cross_entropy"),
+        "How far what was mended is from the image.",
+    ),
     "block_size": (
         (int, 1),
         "Columns of the loss at a time: memory for very large batches; by default all "

@@ -23,6 +23,8 @@ class Command:
         summary: One line.
         define: Defines the command's flags on the `FlagValues` that it is given.
         run: Runs the command with the flags' values by name.
+        operands: What the words are called that stand without a flag, such as "RUN";
+            None for none. They are in the values as "operands".
         headings: What stands above a group of flags in the help, by its first flag.
         closing: Returns what stands at the end of the help.
     """
@@ -31,13 +33,15 @@ class Command:
     summary: str
     define: Callable[[flags.FlagValues], None]
     run: Callable[[dict[str, Any]], None]
+    operands: str | None = None
     headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     closing: Callable[[], str] = str
 
     def __call__(self, arguments: Sequence[str]) -> int:
         """Parses the arguments and runs; returns the exit status.
 
-        0 when it ran or printed its help, 2 for arguments that cannot be used.
+        0 when it ran or printed its help, 1 when files could not be read or written,
+        2 for arguments that cannot be used.
         """
         # Flags of its own, so that no other program's flags are in the way.
         values = flags.FlagValues()
@@ -47,12 +51,13 @@ class Command:
             return 0
         try:
             left = values([self.name, *arguments])[1:]
-            if left:
+            if left and not self.operands:
                 raise ValueError(
                     f"Flags must read --name=value. Received: {' '.join(left)}"
                 )
             given = {name: values[name].value for name in values}
             given["explicit"] = {n for n in values if values[n].present}
+            given["operands"] = left
             self.run(given)
         except (
             flags.Error,
@@ -68,11 +73,18 @@ class Command:
             )
             print(f"Try: {PROGRAM} {self.name} --help", file=sys.stderr)
             return 2
+        except OSError as error:
+            # A full disk, a folder that is read-only: no fault of the arguments.
+            print(f"{PROGRAM} {self.name}: {error}", file=sys.stderr)
+            return 1
         return 0
 
     def help(self, values: flags.FlagValues) -> str:
         """Returns the help of the command, one flag a paragraph."""
-        lines = [self.summary, "", f"usage: {PROGRAM} {self.name} [--flag=value ...]"]
+        usage = f"usage: {PROGRAM} {self.name} [--flag=value ...]"
+        if self.operands:
+            usage += f" {self.operands} [{self.operands} ...]"
+        lines = [self.summary, "", usage]
         for name in values:
             if name in self.headings:
                 lines += ["", self.headings[name]]

@@ -16,7 +16,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "labels_per_class",
         ["1", "5", "all"],
-        "Budgets of labels, separated by commas.",
+        "Budgets of labels, separated by commas; by default those that the smallest "
+        "class has images for.",
         flag_values=values,
     )
     flags.DEFINE_integer(
@@ -33,7 +34,9 @@ def define(values: flags.FlagValues) -> None:
 
 def run(given: dict[str, Any]) -> None:
     """Prints the table of raw pixels beside the encoder."""
-    budgets = [budget(text) for text in given["labels_per_class"]]
+    budgets = None
+    if "labels_per_class" in given["explicit"]:
+        budgets = [budget(text) for text in given["labels_per_class"]]
     found = source.find(given, trainable=False)
     train, test = (
         found.load(split).take(given["images"])

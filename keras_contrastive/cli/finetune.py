@@ -4,30 +4,52 @@ import json
 import pathlib
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from keras_contrastive import evaluation, export
-from keras_contrastive.cli import source
+from keras_contrastive.cli import label_budgets, source
 from keras_contrastive.cli.commands import Command
-from keras_contrastive.cli.evaluate import budget
+from keras_contrastive.cli.policies import SUPERVISED
+from keras_contrastive.export.folder import new_folder
 
 
 def define(values: flags.FlagValues) -> None:
     """Defines the command's flags."""
     source.define(values)
-    flags.DEFINE_string(
-        "labels_per_class",
-        "all",
-        "Labelled images a class, or all.",
-        flag_values=values,
-    )
+    label_budgets.define(values)
     flags.DEFINE_integer("epochs", 20, "Passes over them.", 1, flag_values=values)
     flags.DEFINE_integer("batch_size", 64, "Images a step.", 1, flag_values=values)
     flags.DEFINE_float("learning_rate", 1e-3, "Peak of Adam's.", 0, flag_values=values)
+    flags.DEFINE_float(
+        "layer_decay",
+        1.0,
+        "Factor from the learning rate of one level of the trunk to that of the level "
+        "below it, towards the images, and from the head's to the first. A level is a "
+        "convolution with its batch norm; layers side by side share one.",
+        0,
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "freeze_epochs",
+        0,
+        "Epochs at the start that train the head alone, the trunk being as it is.",
+        0,
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "freeze",
         False,
-        "Whether the trunk stays as it is and the head alone is trained.",
+        "Whether the head alone is trained to the end.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "augmentation",
+        "none",
+        tuple(SUPERVISED),
+        "What is done to the training images; rand_augment takes colour images, and "
+        "its draws do not follow --seed.",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -40,8 +62,78 @@ def define(values: flags.FlagValues) -> None:
 
 def run(given: dict[str, Any]) -> None:
     """Trains head and trunk, writes the classifier and prints its test accuracy."""
-    per_class = budget(given["labels_per_class"])
-    found = source.find(given, trainable=not given["freeze"])
+    asked = label_budgets.read(given)
+    freeze_epochs = _freeze_epochs(given)
+    found = source.find(given, trainable=True)
+    out = _output_folder(given, found)
+    train, test = (found.load(x) for x in (found.splits.train, found.splits.test))
+    names = found.description.class_names
+    budgets = [label_budgets.make(x, len(train), len(names)) for x in asked]
+    if any(one.per_class for one in budgets):
+        labels = np.array([x["label"] for x in train.as_numpy_iterator()])
+        flag = "label_share" if given["label_share"] else "labels_per_class"
+        label_budgets.check(budgets, labels, flag)
+    options = {
+        "epochs": given["epochs"],
+        "batch_size": given["batch_size"],
+        "learning_rate": given["learning_rate"],
+        "layer_decay": given["layer_decay"],
+        "freeze_epochs": freeze_epochs,
+    }
+    augment = _policy(given["augmentation"], found)
+    most = max(budgets, key=lambda x: x.per_class or len(train))
+    for one in budgets:
+        for draw in range(given["draws"]):
+            if len(budgets) * given["draws"] > 1:
+                print(f"\nLabels: {one.name}, draw {draw + 1} of {given['draws']}")
+            result = evaluation.fine_tune(
+                # Training leaves its marks: each begins with what was exported.
+                export.load_encoder(found.encoder.filepath),
+                train,
+                test,
+                len(names),
+                labels_per_class=one.per_class,
+                augment=augment,
+                image_size=found.image_size,
+                copy=False,
+                seed=given["seed"] + draw,
+                verbose=2,
+                **options,
+            )
+            one.accuracies.append(result.accuracy)
+            # Not the best on the test images, which would be a choice on them.
+            if one is most and draw == 0:
+                export.export_classifier(result.model, out / "classifier", names)
+    report = {
+        "dataset": found.description.name,
+        "labels_per_class": most.per_class or "all",
+        "test_split": found.splits.test,
+        "accuracy": most.accuracies[0],
+        "class_names": names,
+        "augmentation": given["augmentation"],
+        **options,
+        "budgets": [one.numbers() for one in budgets],
+    }
+    (out / "result.json").write_text(json.dumps(report, indent=2) + "\n")
+    if len(budgets) * given["draws"] > 1:
+        print(
+            f"\nAccuracy on {found.splits.test!r} (mean ± spread of the draws):\n\n"
+            f"{label_budgets.table(budgets)}"
+        )
+    labels = f"{most.per_class} labels a class" if most.per_class else "all labels"
+    print(
+        f"\nAccuracy on {found.splits.test!r} with {labels}: "
+        f"{most.accuracies[0]:.1%}. That classifier is in {out / 'classifier'}."
+    )
+
+
+def _output_folder(given: dict[str, Any], found: source.Source) -> pathlib.Path:
+    """Returns where the classifier goes.
+
+    Raises:
+        ValueError: If no folder was named and there is no run to put it into.
+        FileExistsError: If something is there.
+    """
     out = given["output_dir"]
     if out is None:
         if found.run is None:
@@ -50,38 +142,45 @@ def run(given: dict[str, Any]) -> None:
                 "Received: None"
             )
         out = found.run.path / "finetuned"
-    out = pathlib.Path(out).expanduser()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise FileExistsError(
-            f"`output_dir` must be a new or an empty folder. Received: {out}"
+    return new_folder(out, "output_dir")
+
+
+def _freeze_epochs(given: dict[str, Any]) -> int:
+    """Returns for how many epochs the trunk is frozen.
+
+    Raises:
+        ValueError: If two flags contradict each other.
+    """
+    epochs, first = given["epochs"], given["freeze_epochs"]
+    if given["freeze"]:
+        for name in ("freeze_epochs", "layer_decay"):
+            if name in given["explicit"]:
+                raise ValueError(
+                    f"`{name}` has no meaning with --freeze, which trains the head "
+                    f"alone. Received: {given[name]}"
+                )
+        return epochs
+    if first >= epochs:
+        raise ValueError(
+            f"`freeze_epochs` must be below --epochs, {epochs}; --freeze trains the "
+            f"head alone. Received: {first}"
         )
-    result = evaluation.fine_tune(
-        found.encoder,
-        found.load(found.splits.train),
-        found.load(found.splits.test),
-        found.description.num_classes,
-        epochs=given["epochs"],
-        batch_size=given["batch_size"],
-        learning_rate=given["learning_rate"],
-        labels_per_class=per_class,
-        image_size=found.image_size,
-        copy=False,
-        seed=given["seed"],
-        verbose=2,
-    )
-    export.export_encoder(result.model, out / "classifier")
-    report = {
-        "dataset": found.description.name,
-        "labels_per_class": per_class or "all",
-        "test_split": found.splits.test,
-        "accuracy": result.accuracy,
-        "class_names": found.description.class_names,
-    }
-    (out / "result.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(
-        f"\nAccuracy on {found.splits.test!r} with {given['labels_per_class']} labels "
-        f"a class: {result.accuracy:.1%}. The classifier is in {out / 'classifier'}."
-    )
+    return first
+
+
+def _policy(name: str, found: source.Source) -> Any:
+    """Returns the augmentation, or None.
+
+    Raises:
+        ValueError: If the images have not the channels that it takes.
+    """
+    channels = found.encoder.image_shape[-1]
+    if name == "rand_augment" and channels != 3:
+        raise ValueError(
+            "`augmentation` rand_augment takes images of 3 channels. "
+            f"Received: a dataset of {channels}"
+        )
+    return SUPERVISED[name](found.image_size)
 
 
 COMMAND = Command(

@@ -12,6 +12,7 @@ _COMMANDS = {
     "pretrain": "learn features from images, most methods without labels",
     "evaluate": "say what exported features are worth with few labels",
     "finetune": "train a classifier from exported features",
+    "plot": "show a run, or several side by side, on one HTML page",
 }
 
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         from keras_contrastive.cli.pretrain import COMMAND
     elif name == "evaluate":
         from keras_contrastive.cli.evaluate import COMMAND
+    elif name == "plot":
+        from keras_contrastive.cli.plot import COMMAND
     else:
         from keras_contrastive.cli.finetune import COMMAND
     return COMMAND(rest)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_contrastive import models, optimizers
+from keras_contrastive import augment, encoders, models, optimizers
 
 Arguments = dict[str, Any]
 
@@ -31,6 +31,9 @@ class Method:
         prepare: Turns the values of these flags, the number of images and the number
             of steps into arguments of the class.
         uses_labels: Whether it learns from labels, given its arguments.
+        pairs: Whether it compares two views of an image, and does not look at one.
+        build: Makes the model of the trunk, the prepared arguments and the seed, where
+            the class takes something else than a trunk and an augmentation.
     """
 
     model: str
@@ -38,6 +41,8 @@ class Method:
     arguments: Mapping[str, Any]
     prepare: Callable[[Arguments, int, int], Arguments] = _as_given
     uses_labels: Callable[[Mapping[str, Any]], bool] = _without_labels
+    pairs: bool = True
+    build: Callable[[keras.Model, Arguments, int], keras.Model] | None = None
 
     def make(
         self,
@@ -61,6 +66,8 @@ class Method:
         prepared = self.prepare(dict(arguments), images, steps)
         # What is None is left to the class.
         given = {name: x for name, x in prepared.items() if x is not None}
+        if self.build is not None:
+            return self.build(encoder, given, seed)
         kind = getattr(models, self.model)
         return kind(encoder=encoder, augment=augment, seed=seed, **given)
 
@@ -78,6 +85,28 @@ def _with_bank(arguments: Arguments, images: int, steps: int) -> Arguments:
     return {"dataset_size": images, **arguments}
 
 
+def _autoencoder(encoder: keras.Model, arguments: Arguments, seed: int) -> keras.Model:
+    """Returns a denoising autoencoder with a decoder that suits the trunk."""
+    convolutions = any(
+        isinstance(layer, keras.layers.Conv2D) for layer in encoder._flatten_layers()
+    )
+    kind = "convnet" if convolutions else "mlp"
+    shape = encoder.input_shape[1:]
+    decoder = encoders.create_decoder(kind, encoder.output_shape[-1], shape)
+    corruption = CORRUPTIONS[arguments["corruption"]](
+        arguments["corruption_rate"], arguments.get("patch_size")
+    )
+    return models.DenoisingAutoencoder(
+        encoder, decoder, corruption, arguments["reconstruction"], seed=seed
+    )
+
+
+# Looked up when they are called: importing keras-cv takes seconds.
+CORRUPTIONS: dict[str, Callable[[float, int | None], keras.layers.Layer]] = {
+    "noise": lambda rate, patch_size: augment.GaussianNoise(rate),
+    "masking": lambda rate, patch_size: augment.Masking(rate, patch_size),
+    "salt_and_pepper": lambda rate, patch_size: augment.SaltAndPepper(rate),
+}
 _IN_BATCH = {
     "projection_dim": 128,
     "projection_layers": 2,
@@ -172,6 +201,20 @@ METHODS = {
             "projection_dim": None,
         },
         uses_labels=lambda arguments: arguments["pairs"] == "labels",
+    ),
+    # Vincent et al. 2008, "Extracting and Composing Robust Features with Denoising
+    # Autoencoders".
+    "dae": Method(
+        "DenoisingAutoencoder",
+        "damaged images are mended (denoising autoencoder); also on toys",
+        {
+            "corruption": "masking",
+            "corruption_rate": 0.25,
+            "patch_size": None,
+            "reconstruction": "squared_error",
+        },
+        pairs=False,
+        build=_autoencoder,
     ),
 }
 

@@ -3,7 +3,7 @@
 from absl import flags
 
 from keras_contrastive import encoders
-from keras_contrastive.cli import arguments, recipes
+from keras_contrastive.cli import arguments, images, recipes
 from keras_contrastive.cli.energies import options as energy_options
 from keras_contrastive.cli.energies import settings as energies
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS
@@ -54,7 +54,7 @@ def define(values: flags.FlagValues) -> None:
     choice(
         "method",
         "simclr",
-        (*METHODS, *ENERGY_METHODS),
+        tuple(METHODS | ENERGY_METHODS),
         "How it learns; what each method does stands at the end.",
     )
     choice(
@@ -83,6 +83,7 @@ def define(values: flags.FlagValues) -> None:
         None,
         "Split to train on, such as unlabelled or train[:50%]; by default train.",
     )
+    images.define(values)
     choice("encoder", None, encoders.NAMES, "The trunk.")
     whole("image_size", None, 8, "Side of the views in pixels.")
     choice("augmentation", None, tuple(POLICIES), "How views are made.")
@@ -95,6 +96,7 @@ def define(values: flags.FlagValues) -> None:
     )
     whole("epochs", None, 1, "Passes over the images.")
     whole("batch_size", None, 2, "Images a step, over all replicas.")
+    whole("global_batch_size", None, 2, "The same as --batch_size.")
     choice("optimizer", None, OPTIMIZERS, "sgd and lars have momentum 0.9.")
     number(
         "learning_rate",
@@ -118,10 +120,35 @@ def define(values: flags.FlagValues) -> None:
     arguments.define(values)
     energy_options.define(values)
     whole("seed", 0, 0, "Fixes the weights, the order of the images and the views.")
-    choice("strategy", "auto", STRATEGIES, "Where it runs; auto takes what is there.")
+    choice(
+        "strategy",
+        "auto",
+        STRATEGIES,
+        "Where it runs; auto takes what is there. Under multiworker the same command "
+        "runs on each worker, as TF_CONFIG or SLURM's srun tells them apart.",
+    )
+    text(
+        "tpu",
+        None,
+        "Name or address of a TPU, or local for this machine's; stands for "
+        "--strategy=tpu.",
+    )
     choice("mixed_precision", "float32", PRECISIONS, "Keras's dtype policy.")
     switch("jit_compile", False, "Whether XLA compiles the training step.")
-    whole("checkpoint_every", None, 1, "Epochs; by default a twentieth of all.")
+    whole(
+        "steps_per_execution",
+        1,
+        1,
+        "Steps that the device makes before it hears from the host again: for steps "
+        "that are shorter than the word between them.",
+    )
+    whole(
+        "checkpoint_every",
+        None,
+        1,
+        "Epochs between two backups; by default 1, or more where that would take more "
+        "than 2% of the time.",
+    )
     whole("knn_every", None, 1, "Epochs between measurements of kNN accuracy.")
 
 

@@ -3,29 +3,22 @@
 import keras
 import tensorflow as tf
 
-from keras_contrastive import augment, data, encoders, optimizers
+from keras_contrastive import augment, encoders, optimizers
+from keras_contrastive.cli import images as images_
 from keras_contrastive.cli.methods import METHODS
 from keras_contrastive.cli.policies import POLICIES
 from keras_contrastive.cli.settings import Settings
+from keras_contrastive.data.squared import squared
 
 
 def load(settings: Settings, split: str) -> tf.data.Dataset:
     """Reads a split of the run's dataset, square where its images vary in size."""
-    images = data.load(settings.dataset, split, settings.data_dir, settings.download)
-    if images.element_spec["image"].shape.is_fully_defined():
-        return images
     # Room for the crop to choose from, and one size, so that images can be batched.
     side = settings.image_size * 8 // 7
-
-    def squared(element: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        image = tf.image.resize(
-            element["image"], (side, side), preserve_aspect_ratio=False, antialias=True
-        )
-        image = tf.cast(tf.round(image), tf.uint8)
-        channels = element["image"].shape[-1] or 3
-        return {**element, "image": tf.ensure_shape(image, (side, side, channels))}
-
-    return images.map(squared, num_parallel_calls=tf.data.AUTOTUNE)
+    images = images_.load(vars(settings), split, side)
+    if images.element_spec["image"].shape.is_fully_defined():
+        return images
+    return squared(images, side)
 
 
 def make_policy(settings: Settings) -> augment.Policy:
@@ -60,7 +53,11 @@ def make_model(
         settings.seed,
     )
     optimizer = make_optimizer(settings, steps_per_epoch)
-    model.compile(optimizer, jit_compile=settings.jit_compile)
+    model.compile(
+        optimizer,
+        jit_compile=settings.jit_compile,
+        steps_per_execution=settings.steps_per_execution,
+    )
     return model
 
 

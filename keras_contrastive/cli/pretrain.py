@@ -1,5 +1,6 @@
 """`keras-contrastive pretrain`: images to an encoder, in one folder."""
 
+import shutil
 from typing import Any
 
 import keras
@@ -7,17 +8,19 @@ import tensorflow as tf
 from absl import flags
 
 from keras_contrastive import callbacks, data, distribute, export
-from keras_contrastive.cli import arguments, options
+from keras_contrastive.cli import arguments, images, options
 from keras_contrastive.cli import settings as settings_
 from keras_contrastive.cli.commands import PROGRAM, Command
 from keras_contrastive.cli.energies import options as energy_options
 from keras_contrastive.cli.energies import pretrain as energies
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS
-from keras_contrastive.cli.energies.settings import EnergySettings
+from keras_contrastive.cli.energies.settings import TOY, EnergySettings
+from keras_contrastive.cli.methods import METHODS
 from keras_contrastive.cli.parts import load, make_model, make_policy
+from keras_contrastive.cli.placing import check_batch, given_in_full, place
 from keras_contrastive.cli.progress import Progress
 from keras_contrastive.cli.report import draw, report
-from keras_contrastive.cli.run_folder import Checkpoint, RunFolder
+from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
@@ -32,7 +35,8 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Folder to write; by default a fresh one below runs/.",
+        "Folder to write; by default a fresh one below runs/. The same command goes on "
+        "with a run that was cut off there.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -53,13 +57,15 @@ def define(values: flags.FlagValues) -> None:
 
 def run(given: dict[str, Any]) -> None:
     """Pretrains, or goes on with a run, and says what the features are worth."""
+    given = images.given_in_full(given_in_full(given))
     if _of_energy(given):
         energies.run(given)
         return
+    strategy = place(given)
     if given["resume"]:
         folder, settings = RunFolder.reopen(given["output_dir"])
         _refuse_changes(given, settings)
-        description = data.describe(settings.dataset, settings.data_dir)
+        description = images.describe(vars(settings))
         splits = _splits(settings, description)
     else:
         if given["output_dir"]:
@@ -68,51 +74,59 @@ def run(given: dict[str, Any]) -> None:
         energy_options.refuse_for_embeddings(method, given)
         # A flag that the method does not take is refused before anything is read.
         arguments.given_to(method, given)
-        description = data.describe(dataset, given["data_dir"], given["download"])
+        given = images.noted(given)
+        description = images.describe({**given, "dataset": dataset})
         settings = settings_.resolve(given, description.image_shape)
         splits = _splits(settings, description)
-        images = int(load(settings, splits.train).cardinality())
-        settings = settings_.fitted(settings, given["explicit"], images)
+        count = int(load(settings, splits.train).cardinality())
+        settings = settings_.fitted(settings, given["explicit"], count)
         folder = None
-    strategy = distribute.strategy(settings.strategy)
     keras.config.set_dtype_policy(settings.mixed_precision)
-    model = prepare(settings, description, splits, folder, strategy)
+    check_batch(settings.batch_size, strategy)
+    path = given["output_dir"] or RunFolder.fresh_path(settings)
+    backup = callbacks.Backup(path, settings.checkpoint_every)
+    model = prepare(settings, description, splits, backup, strategy)
+    chief = distribute.is_chief(strategy)
     # Last, so that what cannot run leaves no folder behind.
-    folder = folder or RunFolder.create(given["output_dir"], settings)
-    train(settings, description, splits, folder, model)
+    folder = folder or RunFolder.create(path, settings, chief)
+    train(settings, description, splits, folder, model, backup, chief)
+    if not chief:
+        return
+    images.write_report(vars(settings), folder.path / "image_files.txt")
+    # Of an end that was cut off.
+    shutil.rmtree(folder.encoder, ignore_errors=True)
     export.export_encoder(model, folder.encoder)
-    draw(settings, description, splits, folder, model.encoder)
+    draw(settings, description, splits, folder, model)
     print(f"\nThe run is in {folder.path}: history, pictures, checkpoint and encoder.")
     if description.num_classes and given["evaluate_images"]:
         report(settings, splits, folder, model.encoder, given["evaluate_images"])
-    print(f"Next: {PROGRAM} finetune --run={folder.path}")
+    folder.finish()
+    labelled = "" if description.num_classes else " --image_dir=LABELLED_FOLDER"
+    print(f"Next: {PROGRAM} finetune --run={folder.path}{labelled}")
 
 
 def _of_energy(given: dict[str, Any]) -> bool:
     """Whether a method that trains an energy is asked for, or begun."""
     if given["resume"]:
         return isinstance(RunFolder.reopen(given["output_dir"])[1], EnergySettings)
-    return given["method"] in ENERGY_METHODS and not given["recipe"]
+    toy = given["dataset"].startswith(TOY)
+    in_both = given["method"] in METHODS and not toy
+    return given["method"] in ENERGY_METHODS and not given["recipe"] and not in_both
 
 
 def prepare(
     settings: Settings,
     description: Description,
     splits: Splits,
-    folder: RunFolder | None,
+    backup: callbacks.Backup,
     strategy: tf.distribute.Strategy,
 ) -> keras.Model:
-    """Returns the compiled model, from its checkpoint if there is one."""
-    images, steps = _size(settings, splits)
-    if settings.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            f"`batch_size` must be a multiple of the {strategy.num_replicas_in_sync} "
-            f"replicas. Received: {settings.batch_size}"
-        )
+    """Returns the compiled model, from its backup if there is one."""
+    count, steps = _size(settings, splits)
     with strategy.scope():
-        if folder and folder.checkpoint.is_file():
-            return keras.saving.load_model(folder.checkpoint)
-        return make_model(settings, description.image_shape[-1], images, steps)
+        return backup.load() or make_model(
+            settings, description.image_shape[-1], count, steps
+        )
 
 
 def train(
@@ -121,21 +135,33 @@ def train(
     splits: Splits,
     folder: RunFolder,
     model: keras.Model,
+    backup: callbacks.Backup,
+    chief: bool,
 ) -> None:
-    """Fits the model, from the epoch that it has come to."""
+    """Fits the model, from the step that it has come to."""
     count, steps = _size(settings, splits)
-    images = load(settings, splits.train)
-    first_epoch = int(model.step.numpy()) // steps
-    folder.cut_history(first_epoch)
+    training = load(settings, splits.train)
+    first_epoch, first_batch = divmod(model.steps_taken, steps)
     # One pass for all epochs: starting one would take longer than a short epoch.
-    order = {"seed": settings.seed, "first_epoch": first_epoch, "repeat": True}
+    order = {
+        "seed": settings.seed,
+        "first_epoch": first_epoch,
+        "first_batch": first_batch,
+        "repeat": True,
+    }
     if settings.augment_on == "device":
-        batches = data.batches(images, settings.batch_size, **order)
+        batches = data.batches(training, settings.batch_size, **order)
     else:
         policy = make_policy(settings)
-        batches = data.views(images, policy, settings.batch_size, **order)
-    watching = [Progress(), Checkpoint(folder, settings.checkpoint_every)]
-    watching.append(keras.callbacks.CSVLogger(folder.history, append=first_epoch > 0))
+        count_ = 2 if METHODS[settings.method].pairs else 1
+        batches = data.views(
+            training, policy, settings.batch_size, count=count_, **order
+        )
+        if count_ == 1:
+            batches = batches.map(lambda x: x["views"][0])
+    watching = [backup]
+    if chief:
+        watching = [Progress(), folder.log(first_epoch), backup]
     if description.num_classes:
         monitor = callbacks.KNNMonitor(
             load(settings, splits.bank).take(_BANK),
@@ -144,7 +170,7 @@ def train(
             image_size=settings.image_size,
         )
         watching.insert(0, monitor)
-    resumed = f", from epoch {first_epoch + 1}" if first_epoch else ""
+    resumed = f", from epoch {first_epoch + 1}" if model.steps_taken else ""
     print(
         f"{settings.method} with {settings.encoder} on {settings.dataset}, recipe "
         f"{settings.recipe}: {count} images, {settings.epochs} epochs of {steps} "
@@ -155,6 +181,7 @@ def train(
     model.fit(
         batches,
         initial_epoch=first_epoch,
+        initial_batch=first_batch,
         epochs=settings.epochs,
         steps_per_epoch=steps,
         callbacks=watching,
@@ -164,13 +191,13 @@ def train(
 
 def _size(settings: Settings, splits: Splits) -> tuple[int, int]:
     """Returns the number of images and the steps of an epoch."""
-    images = int(load(settings, splits.train).cardinality())
-    if settings.batch_size > images:
+    count = int(load(settings, splits.train).cardinality())
+    if settings.batch_size > count:
         raise ValueError(
-            f"`batch_size` must be at most the {images} images of {splits.train!r}. "
+            f"`batch_size` must be at most the {count} images of {splits.train!r}. "
             f"Received: {settings.batch_size}"
         )
-    return images, images // settings.batch_size
+    return count, count // settings.batch_size
 
 
 def _splits(settings: Settings, description: Description) -> Splits:
@@ -180,8 +207,8 @@ def _splits(settings: Settings, description: Description) -> Splits:
         return splits
     if not description.num_classes:
         raise ValueError(
-            f"`dataset` must have class labels, which {settings.method} learns from. "
-            f"Received: {description.name}"
+            f"`{images.flag(vars(settings))}` must have class labels, which "
+            f"{settings.method} learns from. Received: {description.name}"
         )
     few = load(settings, splits.train).take(64).as_numpy_iterator()
     # How tfds marks images whose label is not known.
@@ -213,6 +240,6 @@ COMMAND = Command(
     "Learn features from images and say what they are worth, or learn an energy.",
     define,
     run,
-    options.HEADINGS,
-    options.closing,
+    headings=options.HEADINGS,
+    closing=options.closing,
 )

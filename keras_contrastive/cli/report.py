@@ -5,6 +5,8 @@ import json
 import keras
 
 from keras_contrastive import evaluation, plots
+from keras_contrastive.cli.features_page import neighbours, sized
+from keras_contrastive.cli.methods import CORRUPTIONS, METHODS
 from keras_contrastive.cli.parts import load, make_encoder, make_policy
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
@@ -14,6 +16,8 @@ from keras_contrastive.data.load import Description
 
 # Points of the map.
 _QUERIES = 2_000
+# Images that neighbours are looked for among.
+_PICTURES = 1_000
 
 
 def draw(
@@ -21,27 +25,46 @@ def draw(
     description: Description,
     splits: Splits,
     folder: RunFolder,
-    encoder: keras.Model,
+    model: keras.Model,
 ) -> None:
-    """Writes the pictures: views, curves, and the map of the embedding."""
+    """Writes the pictures: views, or reconstructions, curves, and the embedding."""
+    encoder = model.encoder
     images = next(iter(load(settings, splits.train).batch(8)))["image"]
     policy = make_policy(settings)
-    views = [policy(images, seed=[settings.seed, view]) for view in range(4)]
-    plots.save(plots.plot_views(images, views), folder.path / "views.png")
+    if METHODS[settings.method].pairs:
+        views = [policy(images, seed=[settings.seed, view]) for view in range(4)]
+        plots.save(plots.plot_views(images, views), folder.path / "views.png")
+    else:
+        kind, rate = (settings.arguments[x] for x in ("corruption", "corruption_rate"))
+        corruptions = {
+            f"{factor * rate:.2g}": CORRUPTIONS[kind](
+                factor * rate, settings.arguments["patch_size"]
+            )
+            for factor in (0.5, 1, 1.5)
+        }
+        clean = policy(images, seed=[settings.seed, 0])
+        figure = plots.plot_reconstructions(model.energy, clean, corruptions)
+        plots.save(figure, folder.path / "reconstructions.png")
     # A method without a head compares the features themselves.
     dim = settings.arguments.get("projection_dim") or encoder.output_shape[-1]
     curves = plots.plot_curves(folder.read_history(), dim=dim)
     plots.save(curves, folder.path / "curves.png")
-    if description.num_classes:
+    if not description.num_classes:
+        return
+    queries = load(settings, splits.queries).take(_QUERIES)
+    # Below three points there is no map.
+    if int(queries.cardinality()) > 2:
         features, labels = evaluation.extract_features(
-            encoder,
-            load(settings, splits.queries).take(_QUERIES),
-            image_size=settings.image_size,
+            encoder, queries, image_size=settings.image_size
         )
         figure = plots.plot_embedding(
             features, labels, description.class_names, method="tsne"
         )
         plots.save(figure, folder.path / "embedding.png")
+        # All of them at the trunk's size would be large for large images.
+        few = sized(queries.take(_PICTURES), settings.image_size)
+        figure = neighbours(features[:_PICTURES], labels[:_PICTURES], few)
+        plots.save(figure, folder.path / "neighbours.png")
 
 
 def report(

@@ -8,13 +8,12 @@ import math
 import os
 import pathlib
 import platform
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_contrastive._files import replaced
 from keras_contrastive._version import __version__
-from keras_contrastive.cli.energies.methods import ENERGY_METHODS
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.settings import Settings
 
@@ -35,25 +34,32 @@ class RunFolder:
         self.checkpoint = self.path / "checkpoint.keras"
         self.encoder = self.path / "encoder"
         self.table = self.path / "evaluation.md"
+        self._end = self.path / "finished"
+
+    @staticmethod
+    def fresh_path(settings: Settings | EnergySettings) -> str:
+        """Returns a path below `runs/` for a run that was given none."""
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        dataset = settings.dataset.replace("/", "-").replace(":", "-")
+        return f"runs/{settings.method}-{dataset}-{now}"
 
     @classmethod
     def create(
-        cls, path: str | None, settings: Settings | EnergySettings
+        cls, path: str, settings: Settings | EnergySettings, write: bool = True
     ) -> "RunFolder":
         """Makes the folder of a new run and writes its config.
 
         Args:
-            path: The folder; None takes a fresh one below `runs/`.
+            path: The folder.
             settings: The run's settings.
+            write: Whether this process is the one that writes.
 
         Raises:
             FileExistsError: If the folder is there and not empty.
         """
-        if path is None:
-            now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-            dataset = settings.dataset.replace("/", "-").replace(":", "-")
-            path = f"runs/{settings.method}-{dataset}-{now}"
         folder = cls(path)
+        if not write:
+            return folder
         folder.check_unused()
         folder.path.mkdir(parents=True, exist_ok=True)
         config = {
@@ -65,8 +71,19 @@ class RunFolder:
                 "python": platform.python_version(),
             },
         }
-        folder.config.write_text(json.dumps(config, indent=2) + "\n")
+        with replaced(folder.config) as fresh:
+            fresh.write_text(json.dumps(config, indent=2) + "\n")
         return folder
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a run was begun here and did not come to its end."""
+        return self.config.is_file() and not self._end.is_file()
+
+    def finish(self) -> None:
+        """Marks the run as come to its end, so that no other takes its folder."""
+        with replaced(self._end) as fresh:
+            fresh.write_text(datetime.datetime.now().isoformat(timespec="seconds"))
 
     def check_unused(self) -> None:
         """Stops at a folder that something is in.
@@ -86,8 +103,14 @@ class RunFolder:
         )
 
     @classmethod
-    def reopen(cls, path: str | None) -> tuple["RunFolder", Settings | EnergySettings]:
+    def reopen(
+        cls, path: str | None, name: str = "output_dir"
+    ) -> tuple["RunFolder", Settings | EnergySettings]:
         """Opens the folder of a run that was started before.
+
+        Args:
+            path: The folder.
+            name: The argument's, for the error message.
 
         Raises:
             FileNotFoundError: If no run was started there.
@@ -96,17 +119,16 @@ class RunFolder:
         folder = cls(path or "")
         if path is None or not folder.config.is_file():
             raise FileNotFoundError(
-                f"`output_dir` must be the folder of a run, with {_CONFIG} in it. "
+                f"`{name}` must be the folder of a run, with {_CONFIG} in it. "
                 f"Received: {path}"
             )
         stored = json.loads(folder.config.read_text())["settings"]
-        of_energy = stored.get("method") in ENERGY_METHODS
-        kind = EnergySettings if of_energy else Settings
+        kind = EnergySettings if "energy" in stored else Settings
         try:
             return folder, kind(**stored)
         except TypeError as error:
             raise ValueError(
-                f"`output_dir` must hold a run of this version, {__version__}. "
+                f"`{name}` must hold a run of this version, {__version__}. "
                 f"Received: {path} ({error})"
             ) from error
 
@@ -127,32 +149,18 @@ class RunFolder:
             if not all(map(math.isnan, values))
         }
 
-    def cut_history(self, epochs: int) -> None:
+    def log(self, first_epoch: int) -> keras.callbacks.Callback:
+        """Returns what writes the history on, from the epochs of the checkpoint."""
+        self._cut_history(first_epoch)
+        return keras.callbacks.CSVLogger(self.history, append=first_epoch > 0)
+
+    def _cut_history(self, epochs: int) -> None:
         """Drops the rows of epochs that the checkpoint does not have."""
         if not self.history.is_file():
             return
-        header, *rows = self.history.read_text().splitlines(keepends=True)
-        self.history.write_text("".join([header, *rows[:epochs]]))
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole model each `every`-th and the last epoch, in one stroke.
-
-    Args:
-        folder: The run's folder.
-        every: Epochs.
-    """
-
-    def __init__(self, folder: RunFolder, every: int):
-        super().__init__()
-        self.folder = folder
-        self.every = every
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Saves beside the last checkpoint and then takes its place."""
-        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+        lines = self.history.read_text().splitlines(keepends=True)
+        if not lines:
             return
-        # A run that is killed while it saves must find the checkpoint before.
-        fresh = self.folder.path / "checkpoint.next.keras"
-        self.model.save(fresh)
-        os.replace(fresh, self.folder.checkpoint)
+        header, *rows = lines
+        with replaced(self.history) as fresh:
+            fresh.write_text("".join([header, *rows[:epochs]]))

@@ -43,8 +43,14 @@ class Settings:
     strategy: str
     mixed_precision: str
     jit_compile: bool
-    checkpoint_every: int
+    steps_per_execution: int
+    checkpoint_every: int | None
     knn_every: int
+    image_dir: str | None = None
+    image_labels: bool | None = None
+    bad_files: str = "skip"
+    odd_files: str = "use"
+    image_digest: str | None = None
 
     @property
     def uses_labels(self) -> bool:
@@ -80,7 +86,9 @@ def resolve(given: Mapping[str, Any], image_shape: tuple[int | None, ...]) -> Se
     """
     method, dataset = method_and_dataset(given)
     side = image_shape[0] if image_shape[0] == image_shape[1] else None
-    name = given["recipe"] or suiting(method, dataset, side)
+    # What is in a folder may be of any size: then the views' says what is meant.
+    seen = side if given["image_dir"] is None else given["image_size"] or side
+    name = given["recipe"] or suiting(method, dataset, seen)
     recipe = RECIPES[name] if given["recipe"] else cut_down(RECIPES[name])
     own = given_to(method, given)
     names = {field.name for field in dataclasses.fields(Settings)}
@@ -111,7 +119,6 @@ def _defaults(
     share = recipe.warmup_epochs / recipe.epochs if schedule == "cosine" else 0
     return fields | {
         "warmup_epochs": share * epochs,
-        "checkpoint_every": math.ceil(epochs / 20),
         "knn_every": math.ceil(epochs / 10),
     }
 
@@ -122,6 +129,10 @@ def _check(values: Mapping[str, Any]) -> None:
     if warmup >= epochs:
         raise ValueError(
             f"`warmup_epochs` must be below the {epochs} epochs. Received: {warmup}"
+        )
+    if values["augment_on"] == "device" and not METHODS[values["method"]].pairs:
+        raise ValueError(
+            f"`augment_on` must be pipeline for {values['method']}. Received: device"
         )
     if warmup and values["schedule"] != "cosine":
         raise ValueError(

@@ -1,15 +1,20 @@
 """Exported features and the dataset to use them on: flags that commands share."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
+import tensorflow as tf
 from absl import flags
 
-from keras_contrastive import data, export
+from keras_contrastive import export
+from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
+
+_WHERE = ("dataset", "data_dir", "download")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Source:
         image_size: Side that it takes.
         description: What the dataset holds.
         splits: Its splits.
-        data_dir: Its folder, or None.
+        where: The flags, or the run's settings, that name the dataset.
         run: The run that the encoder comes from, or None.
     """
 
@@ -29,12 +34,13 @@ class Source:
     image_size: int
     description: Description
     splits: Splits
-    data_dir: str | None
+    where: Mapping[str, Any]
     run: RunFolder | None
 
-    def load(self, split: str, download: bool = False):
+    def load(self, split: str) -> tf.data.Dataset:
         """Returns the images of a split."""
-        return data.load(self.description.name, split, self.data_dir, download)
+        channels = self.description.image_shape[-1]
+        return images.load(self.where, split, self.image_size, channels)
 
 
 def define(values: flags.FlagValues) -> None:
@@ -42,7 +48,7 @@ def define(values: flags.FlagValues) -> None:
     for name, words in (
         ("run", "Folder of a pretraining run; its encoder and dataset are used."),
         ("encoder_dir", "Folder of an exported encoder, in place of --run."),
-        ("dataset", "Name of a labelled tfds dataset; the run's by default."),
+        ("dataset", "Name of a labelled tfds dataset; the run's images by default."),
         ("data_dir", "Folder of tfds datasets; the run's by default."),
     ):
         flags.DEFINE_string(name, None, words, flag_values=values)
@@ -52,6 +58,7 @@ def define(values: flags.FlagValues) -> None:
         "Whether a missing dataset may be downloaded.",
         flag_values=values,
     )
+    images.define(values)
     flags.DEFINE_integer("seed", 0, "Of the draws of labels.", 0, flag_values=values)
 
 
@@ -73,35 +80,36 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
             f"and not both. Received: run={given['run']!r}, "
             f"encoder_dir={given['encoder_dir']!r}"
         )
-    run, name, data_dir = None, given["dataset"], given["data_dir"]
-    train_split = None
+    given = images.given_in_full(given)
+    where = {name: given[name] for name in (*_WHERE, *images.FLAGS)}
+    run, train_split = None, None
     if given["run"]:
-        try:
-            run, settings = RunFolder.reopen(given["run"])
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                "`run` must be the folder of a pretraining run. "
-                f"Received: {given['run']!r}"
-            ) from error
+        run, settings = RunFolder.reopen(given["run"], "run")
         if isinstance(settings, EnergySettings):
             raise ValueError(
                 "`run` must be of a method that trains an encoder. "
                 f"Received: {given['run']!r}, a run of {settings.method}"
             )
-        if name is None:
-            name, train_split = settings.dataset, settings.train_split
-        data_dir = data_dir or settings.data_dir
-    if name is None:
+        where["data_dir"] = where["data_dir"] or settings.data_dir
+        if where["dataset"] is None:
+            where["dataset"], train_split = settings.dataset, settings.train_split
+            for name in set(images.FLAGS) - given["explicit"]:
+                where[name] = getattr(settings, name)
+    if where["dataset"] is None:
         raise ValueError(
-            "`dataset` must name a tfds dataset when --encoder_dir is given. "
-            "Received: None"
+            "`dataset` must name a tfds dataset, or --image_dir a folder of images, "
+            "when --encoder_dir is given. Received: None"
         )
+    if where["image_dir"] is None:
+        images.refuse_without_folder(given)
+    name, flag = where["dataset"], images.flag(where)
     encoder = export.load_encoder(
         run.encoder if run else given["encoder_dir"], trainable=trainable
     )
-    description = data.describe(name, data_dir, given["download"])
+    description = images.describe(where, encoder.image_shape[-1])
     if not description.num_classes:
-        raise ValueError(f"`dataset` must have class labels. Received: {name!r}")
+        kind = "class labels" if flag == "dataset" else "a subfolder for each class"
+        raise ValueError(f"`{flag}` must have {kind}. Received: {description.name!r}")
     if description.image_shape[-1] != encoder.image_shape[-1]:
         raise ValueError(
             f"`dataset` must have images of {encoder.image_shape[-1]} channels, as the "
@@ -109,8 +117,8 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         )
     if train_split and "train" not in description.splits:
         raise ValueError(
-            "`dataset` must have a labelled split 'train'. "
+            f"`{flag}` must have a labelled split 'train'. "
             f"Received: {name!r} with {sorted(description.splits)}"
         )
     splits = choose(description)
-    return Source(encoder, encoder.image_shape[0], description, splits, data_dir, run)
+    return Source(encoder, encoder.image_shape[0], description, splits, where, run)

@@ -13,6 +13,7 @@ from keras_contrastive import evaluation
 _PIXEL_SIDE = 32
 # 200, the field's number for 50,000 images, would let the far ones of a small set vote.
 _NEIGHBOURS = 20
+_BUDGETS = (1, 5)
 
 
 def pixels(images: tf.data.Dataset, image_size: int) -> np.ndarray:
@@ -33,7 +34,7 @@ def table(
     test: tf.data.Dataset,
     encoders: Mapping[str, keras.layers.Layer],
     image_size: int,
-    labels_per_class: Sequence[int | None] = (1, 5, None),
+    labels_per_class: Sequence[int | None] | None = None,
     draws: int = 5,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def table(
         test: Labelled images that are held out.
         encoders: Trunks by the name that the table shows.
         image_size: Side that the trunks take.
-        labels_per_class: Budgets; None stands for all labels.
+        labels_per_class: Budgets, in which None stands for all labels. By default 1, 5
+            and all, as far as the smallest class has so many.
         draws: Draws a budget.
         seed: Of the draws.
 
@@ -57,6 +59,9 @@ def table(
         name: np.array([x["label"] for x in data.as_numpy_iterator()])
         for name, data in sets.items()
     }
+    if labels_per_class is None:
+        fewest = np.unique(labels["train"], return_counts=True)[1].min()
+        labels_per_class = [*(x for x in _BUDGETS if x <= fewest), None]
     features = {
         "raw pixels": {name: pixels(data, image_size) for name, data in sets.items()}
     }

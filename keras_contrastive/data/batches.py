@@ -19,6 +19,7 @@ def batches(
     cache_bytes: int = 2**31,
     drop_remainder: bool = True,
     repeat: bool = False,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Shuffles and batches, without augmentation.
 
@@ -45,6 +46,8 @@ def batches(
         repeat: Whether one pass goes on through all the epochs to come, without end.
             Starting a pass costs tf.data a tenth of a second or more, which a set of
             few batches feels; `fit` then needs `steps_per_epoch`.
+        first_batch: Batches of the first epoch that are left out, because a run that
+            was cut off has taken them. Needs `repeat`.
 
     Returns:
         Batches, of known number: `"image"` `(batch, height, width, channels)` in the
@@ -57,7 +60,14 @@ def batches(
             an image, or if `batch_size` is below 2 or above the size of the set.
     """
     seeded = seeded_batches(
-        dataset, batch_size, seed, first_epoch, cache_bytes, drop_remainder, repeat
+        dataset,
+        batch_size,
+        seed,
+        first_epoch,
+        cache_bytes,
+        drop_remainder,
+        repeat,
+        first_batch,
     )
     return seeded.map(lambda batch_seed, batch: batch).prefetch(tf.data.AUTOTUNE)
 
@@ -70,6 +80,7 @@ def seeded_batches(
     cache_bytes: int = 2**31,
     drop_remainder: bool = True,
     repeat: bool = False,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Returns the elements of `batches`, each with a seed of its own before it.
 
@@ -81,6 +92,7 @@ def seeded_batches(
         cache_bytes: As in `batches`.
         drop_remainder: As in `batches`.
         repeat: As in `batches`.
+        first_batch: As in `batches`.
 
     Returns:
         Pairs (batch seed, batch): `(2,)` int64, which are `seed` and the number of
@@ -91,6 +103,12 @@ def seeded_batches(
     seed = as_integer("seed", seed, -(2**63), 2**63)
     first_epoch = as_integer("first_epoch", first_epoch, 0)
     cache_bytes = as_integer("cache_bytes", cache_bytes, 0)
+    first_batch = as_integer("first_batch", first_batch, 0)
+    if first_batch and not repeat:
+        raise ValueError(
+            "`first_batch` must be 0 unless `repeat` is true, where each pass is an "
+            f"epoch of its own. Received: {first_batch}"
+        )
     dataset, image, count = check_images(dataset, batch_size)
     steps = count // batch_size if drop_remainder else -(-count // batch_size)
     image_bytes = math.prod(image.shape) * image.dtype.size
@@ -105,7 +123,8 @@ def seeded_batches(
         epochs = iter(epoch.with_options(untuned))
         epoch = tf.data.Dataset.from_tensors(0).map(lambda _: next(epochs))
 
-    if count * image_bytes <= cache_bytes:
+    in_memory = count * image_bytes <= cache_bytes
+    if in_memory:
         # One element that holds everything: it is complete after the first step,
         # where a cache of single images would need a pass that runs to its end.
         whole = dataset.batch(count).cache()
@@ -120,8 +139,14 @@ def seeded_batches(
                 dataset, epoch, seed, buffer, batch_size, steps, drop_remainder
             )
         )
+    # Before anything is augmented, so that it costs next to nothing.
+    passes = passes.skip(first_batch)
     options = tf.data.Options()
     options.deterministic = True
+    if in_memory:
+        # An iterator's destructor may wait for the thread that tunes, which sleeps for
+        # as long as it has been there. What is left to do is as parallel as the cores.
+        options.autotune.enabled = False
     # Workers share out the batches: files are too few, and shuffled across workers.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA

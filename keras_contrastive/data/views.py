@@ -20,6 +20,7 @@ def views(
     cache_bytes: int = 2**31,
     drop_remainder: bool = True,
     repeat: bool = False,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Shuffles, batches and augments: `count` views of every image.
 
@@ -42,6 +43,7 @@ def views(
         cache_bytes: Memory for decoded images, in bytes.
         drop_remainder: Whether a short last batch is left out.
         repeat: Whether one pass goes on through all the epochs to come, without end.
+        first_batch: Batches of the first epoch that are left out; needs `repeat`.
 
     Returns:
         Batches, of known number: `"views"`, a tuple of `count` tensors as the policy
@@ -69,7 +71,14 @@ def views(
 
     return (
         seeded_batches(
-            dataset, batch_size, seed, first_epoch, cache_bytes, drop_remainder, repeat
+            dataset,
+            batch_size,
+            seed,
+            first_epoch,
+            cache_bytes,
+            drop_remainder,
+            repeat,
+            first_batch,
         )
         .map(augmented, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)

@@ -9,14 +9,28 @@ from keras_contrastive.distribute.gather import (
 )
 from keras_contrastive.distribute.strategy import NAMES, strategy
 from keras_contrastive.distribute.trainer import DistributedTrainer
+from keras_contrastive.distribute.worker_callbacks import worker_callbacks
+from keras_contrastive.distribute.workers import (
+    Workers,
+    is_chief,
+    several_workers,
+    told_of_lost_workers,
+    worker_index,
+)
 
 __all__ = [
     "NAMES",
     "DistributedTrainer",
+    "Workers",
     "all_finite",
     "all_gather",
+    "is_chief",
     "is_tpu",
     "replica_count",
     "replica_index",
+    "several_workers",
     "strategy",
+    "told_of_lost_workers",
+    "worker_callbacks",
+    "worker_index",
 ]

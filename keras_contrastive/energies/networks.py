@@ -14,6 +14,7 @@ def mlp(
     activation: str = "swish",
     spectral_norm: bool = False,
     dtype: str = "float32",
+    first_scale: float | None = None,
 ) -> keras.Model:
     """Dense layers over the flattened point.
 
@@ -26,14 +27,29 @@ def mlp(
             below.
         dtype: Of the layers. Chains compare energies that differ little, so the global
             policy does not decide it.
+        first_scale: Standard deviation of the first kernel at the start, above 0; None:
+            Glorot's. In few dimensions a network of Glorot's is too smooth to find
+            modes that are narrow beside their distance.
 
     Returns:
         A model from `(batch, *input_shape)` to `(batch, 1)`.
+
+    Raises:
+        ValueError: If `first_scale` is not above 0.
     """
+    if first_scale is not None and not 0 < first_scale < float("inf"):
+        raise ValueError(
+            "`first_scale` must be a finite number above 0, or None. "
+            f"Received: {first_scale}"
+        )
     inputs = _input(input_shape, dtype)
     x = keras.layers.Flatten(dtype=dtype)(inputs)
-    for width in units:
-        x = _layer(keras.layers.Dense, width, spectral_norm, dtype)(x)
+    start = {}
+    if first_scale is not None:
+        start["kernel_initializer"] = keras.initializers.RandomNormal(0.0, first_scale)
+    for number, width in enumerate(units):
+        options = {} if number else start
+        x = _layer(keras.layers.Dense, width, spectral_norm, dtype, **options)(x)
         x = keras.layers.Activation(activation, dtype=dtype)(x)
     return _to_one_number(inputs, x, spectral_norm, dtype, "mlp_energy")
 

@@ -1,11 +1,14 @@
 """Numbers about a finished model: what its features are worth, and how they lie."""
 
 from .ais import AISLogPartition, ais_log_partition
+from .energy_growth import EnergyGrowth, energy_growth
 from .enumeration import exact_samples
 from .exact_log_partition import exact_log_partition
 from .features import FeatureExtractor, extract_features
 from .few_labels import LabelEfficiency, class_balanced_subset, label_efficiency
 from .fine_tune import FineTuneResult, fine_tune
+from .flat_spots import FlatSpots, SegmentSpots, flat_spots, flat_spots_between
+from .index import Index, Neighbours
 from .knn import knn_accuracy, knn_predict
 from .label_table import label_efficiency_table
 from .linear import linear_probe
@@ -17,20 +20,28 @@ from .sgd_probe import sgd_linear_probe
 
 __all__ = [
     "AISLogPartition",
+    "EnergyGrowth",
     "FeatureExtractor",
     "FineTuneResult",
+    "FlatSpots",
+    "Index",
     "LabelEfficiency",
     "LogLikelihood",
     "LogPartitionEstimate",
+    "Neighbours",
+    "SegmentSpots",
     "ais_log_partition",
     "alignment",
     "class_balanced_subset",
     "effective_rank",
+    "energy_growth",
     "exact_log_partition",
     "exact_samples",
     "extract_features",
     "feature_std",
     "fine_tune",
+    "flat_spots",
+    "flat_spots_between",
     "knn_accuracy",
     "knn_predict",
     "label_efficiency",

@@ -71,6 +71,14 @@ def check_same_width(train_features: np.ndarray, test_features: np.ndarray) -> N
         )
 
 
+def check_count(name: str, count: int) -> None:
+    """Raises a TypeError unless `count` is an integer, a ValueError below 1."""
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)):
+        raise TypeError(f"`{name}` must be an integer. Received: {count!r}")
+    if count < 1:
+        raise ValueError(f"`{name}` must be at least 1. Received: {count}")
+
+
 def check_positive(name: str, value: float) -> None:
     """Raises a ValueError unless `value` is a finite number above zero."""
     if not (np.isfinite(value) and value > 0):

@@ -134,14 +134,14 @@ def label_efficiency(
                 budget,
                 len(subsets),
                 float(np.mean(knn)),
-                _spread(knn),
+                spread(knn),
                 float(np.mean(linear)),
-                _spread(linear),
+                spread(linear),
             )
         )
     return results
 
 
-def _spread(values: list[float]) -> float | None:
+def spread(values: list[float]) -> float | None:
     """Returns the sample standard deviation, or None for a single value."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else None

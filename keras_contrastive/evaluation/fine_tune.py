@@ -1,20 +1,18 @@
 """Fine-tuning: a linear head on the trunk, both trained on few or all labels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from .batches import clean_batches, examples, has_labels, in_unit_range, single_examples
-from .checks import check_positive, checked_labels
+from keras_contrastive.optimizers import FactoredAdam
+
+from .batches import clean_batches
+from .checks import check_positive
+from .classifier import Classifier, copied
 from .features import check_image_shape
 from .few_labels import class_balanced_subset
-
-Augment = Callable[..., tf.Tensor]
-_SHUFFLE_BUFFER = 10_000
+from .labelled import Augment, labelled, subset, training_batches
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,8 @@ def fine_tune(
     copy: bool = True,
     seed: int = 0,
     verbose: int = 0,
+    layer_decay: float = 1.0,
+    freeze_epochs: int = 0,
 ) -> FineTuneResult:
     """Trains a linear head and the trunk under it, and measures the classifier.
 
@@ -55,6 +55,10 @@ def fine_tune(
     inference mode in the test. The head starts at zero, so that the first step moves
     the head alone and no random head disturbs the trunk. There is no choice of
     epochs or settings on the test images.
+
+    With `freeze_epochs` the head comes first: the rate stays at its peak, and the
+    trunk as it is, for that many epochs; then a new Adam trains both, and its rate
+    falls along the cosine over the epochs that are left.
 
     Args:
         encoder: A Keras layer or model from images `(batch, height, width,
@@ -76,6 +80,13 @@ def fine_tune(
             from the encoder's class and config. False trains `encoder` itself.
         seed: Draws the labels, the order and the augmentation. Not negative.
         verbose: As in Keras's `fit`.
+        layer_decay: Factor, in (0, 1], from the learning rate of one level of the
+            trunk to that of the level under it, and from the head's to the first;
+            `keras_contrastive.encoders.weight_levels` says which weights are a level.
+            1 trains all alike.
+        freeze_epochs: Epochs at the start in which the trunk is frozen and runs in
+            inference mode, its batch norm too; `epochs` freezes it throughout, and
+            the rate then falls along the cosine over all of them.
 
     Returns:
         The classifier, its test accuracy and the training history.
@@ -98,12 +109,19 @@ def fine_tune(
         if value < least:
             raise ValueError(f"`{name}` must be at least {least}. Received: {value}")
     check_positive("learning_rate", learning_rate)
-    train, labels = _labelled("train", train, num_classes)
-    test, _ = _labelled("test", test, num_classes)
+    if not 0 < layer_decay <= 1:
+        raise ValueError(f"`layer_decay` must be in (0, 1]. Received: {layer_decay}")
+    if not 0 <= freeze_epochs <= epochs:
+        raise ValueError(
+            f"`freeze_epochs` must be from 0 to `epochs`, {epochs}. "
+            f"Received: {freeze_epochs}"
+        )
+    train, labels = labelled("train", train, num_classes)
+    test, _ = labelled("test", test, num_classes)
     if labels_per_class is not None:
         rows = class_balanced_subset(labels, labels_per_class, seed)
-        train, labels = _subset(train, labels, rows), labels[rows]
-    batches = _training_batches(
+        train, labels = subset(train, labels, rows), labels[rows]
+    batches = training_batches(
         train, len(labels), batch_size, augment, image_size, seed
     )
     test_batches = clean_batches(test, batch_size, image_size)
@@ -114,129 +132,57 @@ def fine_tune(
             f"images, {shape}. Received: {batches.element_spec[0].shape[1:]}"
         )
     check_image_shape(encoder, tuple(shape))
-    trunk = _copied(encoder, shape) if copy else encoder
-    model = _classifier(trunk, shape, num_classes)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        float(learning_rate), epochs * len(batches)
-    )
+    trunk = copied(encoder, shape) if copy else encoder
+    classifier = Classifier.on(trunk, shape, num_classes)
+    history: dict[str, list[float]] = {}
+    if freeze_epochs:
+        throughout = freeze_epochs == epochs
+        rate = _cosine(learning_rate, batches, epochs) if throughout else learning_rate
+        with classifier.frozen() as model:
+            _compile(model, keras.optimizers.Adam(rate))
+            _fit(model, batches, 0, freeze_epochs, history, verbose)
+    # A new optimizer: Adam's moments of the trunk would be of no gradient at all, and
+    # its first steps three times too long.
+    rate = _cosine(learning_rate, batches, max(epochs - freeze_epochs, 1))
+    model = classifier.model
+    if layer_decay < 1:
+        factors = classifier.rate_factors(layer_decay)
+        _compile(model, FactoredAdam(rate, rate_factors=factors))
+    else:
+        _compile(model, keras.optimizers.Adam(rate))
+    if freeze_epochs < epochs:
+        _fit(model, batches, freeze_epochs, epochs, history, verbose)
+    test_pairs = test_batches.map(lambda x: (x["image"], x["label"]))
+    scores = model.evaluate(test_pairs, verbose=verbose, return_dict=True)
+    return FineTuneResult(model, scores["accuracy"], history)
+
+
+def _cosine(peak: float, batches: Any, epochs: int) -> Any:
+    """Returns a rate that falls from the peak to 0 over so many epochs."""
+    return keras.optimizers.schedules.CosineDecay(float(peak), epochs * len(batches))
+
+
+def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
     model.compile(
-        keras.optimizers.Adam(schedule),
+        optimizer,
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=False,
     )
+
+
+def _fit(
+    model: keras.Model,
+    batches: Any,
+    start: int,
+    stop: int,
+    history: dict[str, list[float]],
+    verbose: int,
+) -> None:
+    """Trains from one epoch up to another, and adds to the history."""
     # The batches are shuffled already, which Keras cannot know.
-    log = model.fit(batches, epochs=epochs, shuffle=False, verbose=verbose)
-    test_pairs = test_batches.map(lambda x: (x["image"], x["label"]))
-    scores = model.evaluate(test_pairs, verbose=verbose, return_dict=True)
-    return FineTuneResult(model, scores["accuracy"], log.history)
-
-
-def _labelled(
-    name: str, source: Any, num_classes: int
-) -> tuple[tf.data.Dataset, np.ndarray]:
-    """Returns a dataset of single examples and its labels `(n,)`, checked."""
-    dataset = examples(source)
-    if not has_labels(dataset):
-        raise ValueError(
-            f"`{name}` must have labels. Received: {sorted(dataset.element_spec)}"
-        )
-    dataset = single_examples(dataset)
-    facts = dataset.map(lambda x: (x["label"], in_unit_range(x["image"])))
-    facts = list(facts.as_numpy_iterator())
-    if not facts:
-        raise ValueError(f"`{name}` must hold images. Received: none")
-    for number, (_, fits) in enumerate(facts):
-        if not fits:
-            raise ValueError(
-                f"The images of `{name}` must be uint8, or floats in [0, 1] without "
-                f"NaN. Received: image {number} outside"
-            )
-    labels = np.array([label for label, _ in facts])
-    labels = checked_labels(f"the labels of {name}", labels, len(labels))
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(
-            f"The labels of `{name}` must be in 0 to {num_classes - 1}. "
-            f"Received: {labels.min()} to {labels.max()}"
-        )
-    return dataset, labels
-
-
-def _subset(
-    dataset: tf.data.Dataset, labels: np.ndarray, rows: np.ndarray
-) -> tf.data.Dataset:
-    """Returns the examples at these row numbers, kept in memory."""
-    keep = tf.constant(np.isin(np.arange(len(labels)), rows))
-    kept = dataset.enumerate().filter(lambda row, _: keep[row])
-    kept = kept.map(lambda _, example: example).cache()
-    found = [label for label in kept.map(lambda x: x["label"]).as_numpy_iterator()]
-    if not np.array_equal(found, labels[rows]):
-        raise ValueError(
-            "With `labels_per_class`, `train` must give the same order every time: "
-            "leave out `shuffle`, or pass `reshuffle_each_iteration=False`. "
-            "Received: a dataset whose labels changed places between two readings"
-        )
-    return kept
-
-
-def _training_batches(
-    dataset: tf.data.Dataset,
-    count: int,
-    batch_size: int,
-    augment: Augment | None,
-    image_size: int | None,
-    seed: int,
-) -> tf.data.Dataset:
-    """Returns shuffled batches of (images, labels), augmented if asked."""
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
-    dataset = dataset.shuffle(min(count, _SHUFFLE_BUFFER), seed=seed)
-    batches = clean_batches(dataset, batch_size, image_size)
-    if count > batch_size:
-        batches = batches.take(count // batch_size)
-    # One pair of integers a batch, drawn by the dataset: the order in which parallel
-    # calls run then decides nothing.
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-
-    def prepared(example, pair):
-        images = example["image"]
-        if augment is not None:
-            images = augment(images, seed=pair)
-        return images, example["label"]
-
-    batches = tf.data.Dataset.zip(batches, seeds)
-    return batches.map(prepared, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-
-def _copied(encoder: keras.Layer, shape: tf.TensorShape) -> keras.Layer:
-    """Returns a layer of the same class, config and weights."""
-    # Weights that a layer makes at its first call must be there to be copied.
-    image = tf.zeros((1, *shape))
-    encoder(image, training=False)
-    try:
-        copied = type(encoder).from_config(encoder.get_config())
-        copied(image, training=False)
-        copied.set_weights(encoder.get_weights())
-    except (NotImplementedError, TypeError, ValueError) as error:
-        raise ValueError(
-            "`encoder` cannot be copied from its config, as a reloaded SavedModel "
-            "cannot; `copy=False` trains the encoder itself. "
-            f"Received: {type(encoder).__name__}"
-        ) from error
-    return copied
-
-
-def _classifier(
-    trunk: keras.Layer, shape: tf.TensorShape, num_classes: int
-) -> keras.Model:
-    """Returns trunk and head as one model, from images to logits."""
-    images = keras.Input(tuple(shape))
-    features = trunk(images)
-    if len(getattr(features, "shape", ())) != 2:
-        raise ValueError(
-            "`encoder` must return pooled features of shape (batch, dim). "
-            f"Received: {features}"
-        )
-    head = keras.layers.Dense(
-        num_classes, kernel_initializer="zeros", dtype="float32", name="head"
+    log = model.fit(
+        batches, initial_epoch=start, epochs=stop, shuffle=False, verbose=verbose
     )
-    return keras.Model(images, head(features))
+    for name, values in log.history.items():
+        history.setdefault(name, []).extend(values)

@@ -1,23 +1,17 @@
 """Weighted nearest neighbours: what frozen features are worth, with no training."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from .checks import (
+    check_count,
     check_positive,
     check_same_width,
     checked_features,
     checked_labels,
 )
-
-# Together these hold one block of similarities, (2048, 8192), to 64 MiB, and one
-# block of the bank to 64 MiB however wide the features are.
-_QUERY_ROWS = 2048
-_BANK_ROWS = 8192
-_BLOCK_NUMBERS = 2**24
+from .nearest_rows import NearestRows
 
 
 def knn_predict(
@@ -63,16 +57,11 @@ def knn_predict(
     check_same_width(bank, queries)
     labels = checked_labels("train_labels", train_labels, len(bank))
     check_positive("temperature", temperature)
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise TypeError(f"`k` must be an integer. Received: {k!r}")
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1. Received: {k}")
+    check_count("k", k)
     values, classes = np.unique(labels, return_inverse=True)
-    scales = _inverse_lengths(bank)
     predicted = np.empty(len(queries), labels.dtype)
-    for rows in _blocks(len(queries), _QUERY_ROWS):
-        unit = queries[rows].astype(np.float32) * _inverse_lengths(queries[rows])
-        similarity, nearest = _nearest(unit, bank, scales, min(int(k), len(bank)))
+    search = NearestRows(bank)
+    for rows, similarity, nearest in search.blocks(queries, min(int(k), len(bank))):
         votes = _votes(similarity, classes[nearest], len(values), temperature)
         predicted[rows] = values[votes.argmax(axis=1)]
     return predicted
@@ -110,34 +99,6 @@ def knn_accuracy(
     return float(np.mean(predicted == expected))
 
 
-def _nearest(
-    queries: np.ndarray, bank: np.ndarray, scales: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the k largest cosines `(q, k)`, falling, and their bank rows `(q, k)`.
-
-    Args:
-        queries: Unit rows `(q, dim)`, float32.
-        bank: Rows `(n, dim)` of any length.
-        scales: One over each bank row's length `(n, 1)`.
-        k: At most n.
-    """
-    queries = tf.constant(queries)
-    best = tf.zeros((len(queries), 0), tf.float32)
-    best_rows = tf.zeros((len(queries), 0), tf.int64)
-    size = min(_BANK_ROWS, max(1, _BLOCK_NUMBERS // bank.shape[1]))
-    for rows in _blocks(len(bank), size):
-        unit = bank[rows].astype(np.float32) * scales[rows]  # (b, dim)
-        similarity = tf.matmul(queries, unit, transpose_b=True)  # (q, b)
-        top, at = tf.math.top_k(similarity, min(k, len(unit)))
-        # top_k puts the lower index first among equals, and the rows found so far
-        # stand before the new ones: the earlier row wins across blocks as well.
-        merged = tf.concat([best, top], axis=1)
-        merged_rows = tf.concat([best_rows, tf.cast(at, tf.int64) + rows.start], axis=1)
-        best, at = tf.math.top_k(merged, min(k, merged.shape[1]))
-        best_rows = tf.gather(merged_rows, at, batch_dims=1)
-    return best.numpy(), best_rows.numpy()
-
-
 def _votes(
     similarity: np.ndarray, classes: np.ndarray, count: int, temperature: float
 ) -> np.ndarray:
@@ -148,20 +109,3 @@ def _votes(
     slots = np.arange(queries)[:, None] * count + classes
     votes = np.bincount(slots.ravel(), weights.ravel(), minlength=queries * count)
     return votes.reshape(queries, count)
-
-
-def _inverse_lengths(features: np.ndarray) -> np.ndarray:
-    """Returns one over the length of each row `(n, 1)`, float32; 0 for a zero row."""
-    inverse = np.zeros((len(features), 1), np.float32)
-    size = max(1, _BLOCK_NUMBERS // 64 // features.shape[1])
-    for rows in _blocks(len(features), size):
-        # In float64 no square of a float32 overflows or vanishes.
-        lengths = np.linalg.norm(features[rows].astype(np.float64), axis=1)
-        np.divide(1.0, lengths, out=inverse[rows, 0], where=lengths > 0)
-    return inverse
-
-
-def _blocks(count: int, size: int) -> Iterator[slice]:
-    """Yields slices that cover `range(count)`, `size` at a time."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))

@@ -50,19 +50,19 @@ def label_efficiency_table(
     ]
     rows = [header]
     for name, row in results.items():
-        knn = [_cell(r.knn_mean, r.knn_std) for r in row]
-        linear = [_cell(r.linear_mean, r.linear_std) for r in row]
+        knn = [cell(r.knn_mean, r.knn_std) for r in row]
+        linear = [cell(r.linear_mean, r.linear_std) for r in row]
         rows.append([name, *knn, *linear])
-    return _markdown(rows) if markdown else _text(rows)
+    return _markdown(rows) if markdown else aligned(rows)
 
 
-def _cell(mean: float, std: float | None) -> str:
+def cell(mean: float, std: float | None) -> str:
     """Returns "71.3 ± 2.4", or "71.3" without a spread."""
     text = f"{100 * mean:.1f}"
     return text if std is None else f"{text} ± {100 * std:.1f}"
 
 
-def _text(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
     """Returns rows with the names flush left and the numbers flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

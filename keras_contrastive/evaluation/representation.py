@@ -38,7 +38,7 @@ def alignment(z1: Any, z2: Any, alpha: float = 2.0) -> float:
             "`z1` and `z2` must have the same shape. "
             f"Received: {first.shape} and {second.shape}"
         )
-    distance = np.linalg.norm(_unit_rows(first) - _unit_rows(second), axis=1)
+    distance = np.linalg.norm(unit_rows(first) - unit_rows(second), axis=1)
     return float(np.mean(distance**alpha))
 
 
@@ -67,7 +67,7 @@ def uniformity(z: Any, t: float = 2.0) -> float:
         raise ValueError(
             f"`z` must hold at least two rows. Received: shape {features.shape}"
         )
-    unit = _unit_rows(features)
+    unit = unit_rows(features)
     squares = np.sum(unit**2, axis=1)  # 1, or 0 for a row of zeros
     count = len(unit)
     size = max(1, _PAIRS // count)
@@ -142,11 +142,11 @@ def feature_std(features: Any) -> float:
     Raises:
         ValueError: For wrong shapes or values that are not finite.
     """
-    unit = _unit_rows(checked_features("features", features))
+    unit = unit_rows(checked_features("features", features))
     return float(np.mean(np.std(unit, axis=0)))
 
 
-def _unit_rows(features: np.ndarray) -> np.ndarray:
+def unit_rows(features: np.ndarray) -> np.ndarray:
     """Returns rows `(n, dim)` of length 1 in float64; a zero row stays zero."""
     rows = features.astype(np.float64)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

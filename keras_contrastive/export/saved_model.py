@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_contrastive.encoders import weight_levels
+from keras_contrastive.export.folder import new_folder
+
 _CARD = "keras_contrastive.json"
 _FORMAT = 1
 
@@ -43,11 +46,7 @@ def export_encoder(model_or_trunk: keras.Model, path: str | os.PathLike) -> None
             "`model_or_trunk` must be built with one input. Received: input shape "
             f"{shape}"
         )
-    path = pathlib.Path(path).expanduser()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(
-            f"`path` must be a new or an empty folder. Received: {path}"
-        )
+    path = new_folder(path)
     signature = [keras.InputSpec(shape=shape, dtype="float32", name="images")]
 
     def inference(images):
@@ -62,9 +61,20 @@ def export_encoder(model_or_trunk: keras.Model, path: str | os.PathLike) -> None
     archive.add_endpoint("call_inference", inference, input_signature=signature)
     archive.add_endpoint("call_training", training, input_signature=signature)
     archive.write_out(str(path), verbose=False)
-    features = trunk.output_shape[-1]
-    card = {"format": _FORMAT, "input_shape": shape[1:], "features": features}
+    card = {
+        "format": _FORMAT,
+        "input_shape": shape[1:],
+        "features": trunk.output_shape[-1],
+        "weight_levels": _levels(trunk),
+    }
     (path / _CARD).write_text(json.dumps(card, indent=2) + "\n")
+
+
+def _levels(trunk: keras.Model) -> list[int]:
+    """Returns the level of each variable in the order in which they are saved."""
+    levels = dict(zip(map(id, trunk.weights), weight_levels(trunk), strict=True))
+    # The state of a seed is no weight here, but is one of what is loaded again.
+    return [levels.get(id(variable), 1) for variable in trunk.variables]
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -91,6 +101,29 @@ class SavedEncoder(keras.layers.TFSMLayer):
         card = json.loads((pathlib.Path(filepath) / _CARD).read_text())
         self.image_shape = tuple(card["input_shape"])
         self.feature_dim = card["features"]
+        # In the order of the archive, which is not that of `weights`: Keras finds
+        # those again in the order in which the graph uses them.
+        self._levels = dict(
+            zip(
+                map(id, self._reloaded_obj.variables),
+                card.get("weight_levels", ()),
+                strict="weight_levels" in card,
+            )
+        )
+
+    @property
+    def weight_levels(self) -> list[int]:
+        """How deep each of `weights` lies; see `kc.encoders.weight_levels`.
+
+        Raises:
+            ValueError: If the SavedModel was exported before levels were written.
+        """
+        if not self._levels:
+            raise ValueError(
+                "The SavedModel must be exported again: it does not say how deep its "
+                f"weights lie. Received: {self.filepath}"
+            )
+        return [self._levels[id(weight.value)] for weight in self.weights]
 
     def _add_existing_weight(self, weight: tf.Variable) -> None:
         """Tracks a variable of the SavedModel under a name that a slot can bear.

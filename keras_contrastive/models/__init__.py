@@ -3,6 +3,7 @@
 from keras_contrastive.models.base import ContrastiveModel
 from keras_contrastive.models.contrastive_divergence import ContrastiveDivergence
 from keras_contrastive.models.dcl import DCL
+from keras_contrastive.models.denoising_autoencoder import DenoisingAutoencoder
 from keras_contrastive.models.denoising_score_matching import DenoisingScoreMatching
 from keras_contrastive.models.embedding import EmbeddingModel
 from keras_contrastive.models.energy_model import EnergyModel
@@ -23,6 +24,12 @@ from keras_contrastive.models.ratio_matching import RatioMatching
 from keras_contrastive.models.score_matching import ScoreMatching
 from keras_contrastive.models.siamese import Siamese
 from keras_contrastive.models.simclr import SimCLR
+from keras_contrastive.models.stacked_dae import (
+    StackedDAE,
+    fine_tune_stack,
+    pretrain_stack,
+    stacked_dae,
+)
 from keras_contrastive.models.sup_con import SupCon
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "PIRL",
     "ContrastiveDivergence",
     "ContrastiveModel",
+    "DenoisingAutoencoder",
     "DenoisingScoreMatching",
     "EmbeddingModel",
     "EnergyModel",
@@ -45,5 +53,9 @@ __all__ = [
     "ScoreMatching",
     "Siamese",
     "SimCLR",
+    "StackedDAE",
     "SupCon",
+    "fine_tune_stack",
+    "pretrain_stack",
+    "stacked_dae",
 ]

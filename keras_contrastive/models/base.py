@@ -6,14 +6,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import DistributedTrainer, replica_count
+from keras_contrastive.distribute import (
+    DistributedTrainer,
+    replica_count,
+    told_of_lost_workers,
+    worker_callbacks,
+)
 from keras_contrastive.models.batches import check_dataset, select
 from keras_contrastive.models.compiling import check_compiled
 from keras_contrastive.models.errors import readable_errors
 from keras_contrastive.models.overflow import skipped_together
+from keras_contrastive.models.saving import SavedWhole
 
 
-class ContrastiveModel(DistributedTrainer, keras.Model):
+class ContrastiveModel(DistributedTrainer, SavedWhole, keras.Model):
     """A Keras Model whose method is its `train_step`.
 
     A subclass builds all its parts in the constructor, so that the strategy in whose
@@ -62,10 +68,10 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 f"{type(self).__name__} brings its own loss; expected no `loss`. "
                 f"Received: loss={kwargs['loss']!r}"
             )
-        if kwargs.get("steps_per_execution", 1) != 1:
+        steps = kwargs.get("steps_per_execution", 1)
+        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
             raise ValueError(
-                "`steps_per_execution` must be 1: a step here is one batch. "
-                f"Received: {kwargs['steps_per_execution']!r}"
+                f"`steps_per_execution` must be a positive integer. Received: {steps!r}"
             )
         with self.distribute_strategy.scope():
             super().compile(*args, **kwargs)
@@ -84,7 +90,9 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
                 `{"image", ...}` or `{"views": (a, b), ...}`, or an array of images.
                 Features that the model does not use are dropped.
             *args: As for `keras.Model.fit`.
-            **kwargs: As for `keras.Model.fit`.
+            **kwargs: As for `keras.Model.fit`. `initial_batch`: how many batches of
+                the first epoch a run that was cut off there has taken; `x` begins
+                behind them.
 
         Returns:
             Keras's History.
@@ -99,11 +107,15 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
         if isinstance(x, tf.data.Dataset):
             # Keras warns of its own default when it is given a dataset.
             kwargs.setdefault("shuffle", False)
-        before = int(self.step.numpy())
-        with readable_errors():
+        self.begin_within_epoch(kwargs.pop("initial_batch", 0))
+        if "callbacks" in kwargs:
+            callbacks, strategy = kwargs["callbacks"], self.distribute_strategy
+            kwargs["callbacks"] = worker_callbacks(callbacks, strategy)
+        before = self.steps_taken
+        with readable_errors(), told_of_lost_workers(self.distribute_strategy):
             history = super().fit(self._prepared(x, training=True), *args, **kwargs)
         started = kwargs.get("initial_epoch", 0) < kwargs.get("epochs", 1)
-        if started and int(self.step.numpy()) == before:
+        if started and self.steps_taken == before:
             raise ValueError("`x` must hold at least one batch. Received: no batches")
         return history
 
@@ -112,7 +124,7 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
         # `fit` evaluates batches that it has prepared already.
         if not kwargs.get("_use_cached_eval_dataset", False):
             x = self._prepared(x, training=False)
-        with readable_errors():
+        with readable_errors(), told_of_lost_workers(self.distribute_strategy):
             return super().evaluate(x, *args, **kwargs)
 
     def _prepared(self, x: Any, training: bool) -> Any:
@@ -153,6 +165,11 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
         Raises:
             ValueError: If a feature is missing or has a shape that does not fit.
         """
+
+    @property
+    def steps_taken(self) -> int:
+        """How many steps of training the model has taken, skipped ones included."""
+        return int(self.step.numpy())
 
     def scaled(self, loss: tf.Tensor) -> tf.Tensor:
         """Returns what to differentiate for this replica's mean loss.
@@ -207,27 +224,6 @@ class ContrastiveModel(DistributedTrainer, keras.Model):
     def results(self) -> dict[str, tf.Tensor]:
         """Returns the metrics so far, by name."""
         return {metric.name: metric.result() for metric in self.metrics}
-
-    def _seed_variables(self) -> list[keras.Variable]:
-        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
-
-    def save_own_variables(self, store: Any) -> None:
-        """Saves the model's own variables and the states of all seed generators.
-
-        Keras 3.15 saves no seed generator's state, and a resumed run would draw the
-        first numbers again.
-        """
-        super().save_own_variables(store)
-        for index, variable in enumerate(self._seed_variables()):
-            store[f"seed_state_{index}"] = variable.numpy()
-
-    def load_own_variables(self, store: Any) -> None:
-        """Loads what `save_own_variables` saved."""
-        for index, variable in enumerate(self._seed_variables()):
-            variable.assign(store[f"seed_state_{index}"][...])
-        names = store.keys()  # An H5 store cannot be iterated.
-        own = {k: store[k] for k in names if not k.startswith("seed_state_")}
-        super().load_own_variables(own)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

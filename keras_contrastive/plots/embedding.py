@@ -10,6 +10,7 @@ from keras_contrastive.plots.figure import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+METHODS = {"pca": "PCA", "tsne": "t-SNE"}
 _MOST_POINTS = 5000
 _MOST_NAMES = 20
 
@@ -41,16 +42,16 @@ def plot_embedding(
         ValueError: If a shape or the method is another, or a feature is not finite.
     """
     features, labels = np.asarray(features, np.float32), np.asarray(labels)
-    _check(features, labels, method)
+    check_map(features, labels, method)
     generator = np.random.default_rng(seed)
     kept = generator.permutation(len(features))[:_MOST_POINTS]
     # The sample's order is random, so that no class lies on top of all others.
-    points, axis_names = _project(features[kept], method, seed)
+    points, axis_names = project(features[kept], method, seed)
 
     figure = new_figure(7.2, 5.6)
     ax = figure.subplots()
     classes, index = np.unique(labels, return_inverse=True)
-    colours = _colours(len(classes))
+    colours = colours_of(len(classes))
     size = float(np.clip(20_000 / len(kept), 8, 40))
     ax.scatter(
         *points.T, c=colours[index[kept]], s=size, alpha=0.75, linewidths=0, zorder=2
@@ -61,8 +62,8 @@ def plot_embedding(
     ax.set_xticks([])
     ax.set_yticks([])
     some = "" if len(kept) == len(features) else f" of {len(features):,}"
-    ax.set_title(f"{_METHODS[method]} of {len(kept):,}{some} embeddings", fontsize=11)
-    names = [_name(label, class_names) for label in classes]
+    ax.set_title(f"{METHODS[method]} of {len(kept):,}{some} embeddings", fontsize=11)
+    names = [class_name(label, class_names) for label in classes]
     if len(classes) <= _MOST_NAMES:
         _add_legend(figure, colours, names)
     else:
@@ -70,11 +71,15 @@ def plot_embedding(
     return figure
 
 
-def _check(features: np.ndarray, labels: np.ndarray, method: str) -> None:
-    """Stops at what cannot be drawn."""
-    if method not in _METHODS:
+def check_map(features: np.ndarray, labels: np.ndarray, method: str) -> None:
+    """Stops at what cannot be drawn.
+
+    Raises:
+        ValueError: If a shape or the method is another, or a feature is not finite.
+    """
+    if method not in METHODS:
         raise ValueError(
-            f"`method` must be one of {', '.join(_METHODS)}. Received: {method!r}"
+            f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}"
         )
     if features.ndim != 2 or features.shape[0] < 3 or features.shape[1] < 2:
         raise ValueError(
@@ -94,10 +99,16 @@ def _check(features: np.ndarray, labels: np.ndarray, method: str) -> None:
         )
 
 
-def _project(
+def project(
     features: np.ndarray, method: str, seed: int
 ) -> tuple[np.ndarray, tuple[str, str]]:
-    """Returns points `(n, 2)` and the names of the two axes."""
+    """Returns points `(n, 2)` and the names of the two axes.
+
+    Args:
+        features: `(n, dim)`, finite.
+        method: "pca" or "tsne".
+        seed: Of t-SNE.
+    """
     from sklearn.decomposition import PCA
 
     pca = PCA(2, svd_solver="full")
@@ -121,7 +132,7 @@ def _project(
     return tsne.fit_transform(features), ("t-SNE 1", "t-SNE 2")
 
 
-def _colours(count: int) -> np.ndarray:
+def colours_of(count: int) -> np.ndarray:
     """Returns `(count, 4)` colours, as different as that many can be."""
     from matplotlib import colormaps
 
@@ -132,7 +143,7 @@ def _colours(count: int) -> np.ndarray:
     return colormaps["turbo"](np.linspace(0, 1, count))
 
 
-def _name(label: int, class_names: Sequence[str] | None) -> str:
+def class_name(label: int, class_names: Sequence[str] | None) -> str:
     """Returns a class's name, or its number where it has none."""
     if class_names is not None and 0 <= label < len(class_names):
         return str(class_names[label])
@@ -159,6 +170,3 @@ def _add_colour_bar(figure: "Figure", colours: np.ndarray, names: list[str]) -> 
     ticks = np.unique(np.linspace(0, len(names) - 1, 11).round().astype(int))
     bar = figure.colorbar(scale, ax=figure.axes[0], ticks=ticks, shrink=0.8)
     bar.ax.set_yticklabels([names[i] for i in ticks], fontsize=9)
-
-
-_METHODS = {"pca": "PCA", "tsne": "t-SNE"}

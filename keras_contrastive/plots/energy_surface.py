@@ -1,6 +1,7 @@
 """The landscape of an energy over the plane, and what walks on it."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,8 @@ def plot_energy_surface(
     bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
     bar.ax.tick_params(labelsize=9)
     if score:
-        _arrows(ax, energy, [(axis[0], axis[-1]) for axis in grid.axes])
+        sides = [(axis[0], axis[-1]) for axis in grid.axes]
+        draw_arrows(ax, energy.score, sides, energy.event_shape, bend=True)
     for name, x in (("data", data), ("particles", particles)):
         if x is not None:
             x = _checked_points(name, x)
@@ -94,18 +96,37 @@ def plot_energy_surface(
     return figure
 
 
-def _arrows(ax: "Axes", energy: Energy, sides: list[tuple[float, float]]) -> None:
-    """Draws the score at places amid the squares of a coarse grid."""
+def draw_arrows(
+    ax: "Axes",
+    field: Callable[[np.ndarray], Any],
+    sides: list[tuple[float, float]],
+    event_shape: tuple[int, ...] | None = None,
+    bend: bool = False,
+) -> None:
+    """Draws a vector field at places amid the squares of a coarse grid.
+
+    Args:
+        ax: Where to.
+        field: Points `(n, ...)` to vectors of their shape.
+        sides: Lowest and highest value of each axis.
+        event_shape: In which points are handed to the field.
+        bend: Whether an arrow's length is |s| / (1 + |s|) of its room; else it is |s|,
+            up to its room.
+    """
     axes = [
         low + (high - low) * (np.arange(_ARROWS) + 0.5) / _ARROWS for low, high in sides
     ]
     places = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-    shaped = places.reshape(-1, *(energy.event_shape or (2,)))
-    score = np.asarray(energy.score(shaped), np.float64).reshape(-1, 2)
-    places, score = (x[np.isfinite(score).all(axis=1)] for x in (places, score))
-    length = np.linalg.norm(score, axis=1, keepdims=True)
+    shaped = places.reshape(-1, *(event_shape or (2,)))
+    vectors = np.asarray(field(shaped), np.float64).reshape(-1, 2)
+    places, vectors = (x[np.isfinite(vectors).all(axis=1)] for x in (places, vectors))
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
     room = min(axis[1] - axis[0] for axis in axes)
-    arrows = room * score / (1 + length)
+    arrows = (
+        room / (1 + length) * vectors
+        if bend
+        else (vectors * np.minimum(1, room / np.maximum(length, 1e-12)))
+    )
     ax.quiver(
         *places.T,
         *arrows.T,

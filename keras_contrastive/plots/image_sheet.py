@@ -11,11 +11,12 @@ from keras_contrastive.plots.figure import DPI, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Inches of an image, of what is above the sheet and of a figure's width at least; and
-# pixels between two images.
+# Inches of an image, of what is above the sheet, of a figure's width at least and of a
+# letter beside it; and pixels between two images.
 _CELL = 0.6
 _MARGIN = 0.5
 _NARROWEST = 3.0
+_LETTER = 0.08
 GAP = 1
 
 
@@ -63,42 +64,53 @@ def unit_range(images: np.ndarray) -> np.ndarray:
     return np.clip(images.astype(np.float32) / scale, 0, 1)
 
 
-def sheet(images: np.ndarray, columns: int, blank: float) -> np.ndarray:
+def sheet(images: np.ndarray, columns: int, blank: float, gap: int = GAP) -> np.ndarray:
     """Returns one image of many, row by row, with a gap around each.
 
     Args:
         images: `(count, height, width)` or `(count, height, width, 3)`.
         columns: Images in a row.
-        blank: What gaps are filled with.
+        blank: What gaps are filled with, and what is left of the last row.
+        gap: In pixels.
     """
     count, height, width, *channels = images.shape
     rows = math.ceil(count / columns)
-    size = (GAP + rows * (height + GAP), GAP + columns * (width + GAP), *channels)
+    size = (gap + rows * (height + gap), gap + columns * (width + gap), *channels)
     whole = np.full(size, blank, images.dtype)
     for number, image in enumerate(images):
-        top = GAP + number // columns * (height + GAP)
-        left = GAP + number % columns * (width + GAP)
+        top = gap + number // columns * (height + gap)
+        left = gap + number % columns * (width + gap)
         whole[top : top + height, left : left + width] = image
     return whole
 
 
-def draw_sheet(whole: np.ndarray, columns: int, title: str, **options: Any) -> "Figure":
+def draw_sheet(
+    whole: np.ndarray,
+    columns: int,
+    title: str,
+    rows: Sequence[str] = (),
+    **options: Any,
+) -> "Figure":
     """Returns a figure of a sheet, pixel by pixel.
 
     Args:
         whole: As `sheet` returns it.
         columns: Images from left to right.
         title: What is above it.
+        rows: What stands beside each row of images.
         **options: Of `imshow`.
     """
     # No pixel of an image is smaller than one of the figure.
     width = max(_CELL * columns, whole.shape[1] / DPI, _NARROWEST)
     height = width * whole.shape[0] / whole.shape[1]
-    figure = new_figure(width + 0.2, height + _MARGIN)
+    names = _LETTER * max(map(len, rows), default=0)
+    figure = new_figure(width + 0.2 + names, height + _MARGIN)
     ax = figure.subplots()
     ax.imshow(whole, interpolation="nearest", **options)
     ax.set_xticks([])
-    ax.set_yticks([])
+    places = (np.arange(len(rows)) + 0.5) * whole.shape[0] / max(len(rows), 1)
+    ax.set_yticks(places, rows, fontsize=8)
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(title, fontsize=11)
     return figure

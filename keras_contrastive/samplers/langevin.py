@@ -95,11 +95,15 @@ class Langevin(Sampler):
         step_size = check_positive("step_size", step_size)
         return cls(step_size, noise**2 / (2 * step_size), clip, bounds, seed)
 
+    def score(self, energy: Energy, x: tf.Tensor) -> tf.Tensor:
+        """Returns the direction of a step, `(batch, ...)`."""
+        return energy.score(x)
+
     def step(
         self, energy: Energy, x: tf.Tensor, carry: Any, seed: tf.Tensor
     ) -> tuple[tf.Tensor, Any, tf.Tensor]:
         """Takes one step; all are accepted."""
-        score = energy.score(x)
+        score = self.score(energy, x)
         if self.clip is not None:
             score = tf.clip_by_value(score, -self.clip, self.clip)
         x = x + self.step_size * score

@@ -21,6 +21,7 @@ ON = {
     "pseudo_likelihood": [],
     "dsm": ["--dataset=toy/two_moons"],
     "ml": ["--dataset=toy/spiral"],
+    "dae": ["--dataset=toy/spiral"],
 }
 
 
@@ -31,7 +32,8 @@ def history(folder):
 
 def test_all_methods_are_here():
     assert set(ON) == set(ENERGY_METHODS)
-    assert not set(ENERGY_METHODS) & set(METHODS)
+    # Of toys an energy, of images an encoder.
+    assert set(ENERGY_METHODS) & set(METHODS) == {"dae"}
     taken = {key for x in ENERGY_METHODS.values() for key in x.arguments}
     assert taken == set(NAMES)
 
@@ -50,6 +52,22 @@ def test_each_method_trains(method, tmp_path, monkeypatch):
     assert np.isfinite(float(row["held_out_energy"]))
     settings = json.loads((folder / "config.json").read_text())["settings"]
     assert settings["method"] == method
+
+
+def test_several_steps_a_call_end_where_single_ones_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "draw", lambda *parts: None)
+    monkeypatch.setattr(pretrain, "likelihood", lambda *parts: "")
+    monkeypatch.setattr(pretrain, "Film", lambda *parts: keras.callbacks.Callback())
+    models = []
+    for steps in (1, 7):
+        folder = tmp_path / str(steps)
+        flags = ["--method=mpf", "--hidden_units=8", "--epochs=1"]
+        flags += [f"--steps_per_execution={steps}", f"--output_dir={folder}"]
+        assert main(["pretrain", *flags]) == 0
+        models.append(keras.saving.load_model(folder / "checkpoint.keras"))
+    assert [model.steps_per_execution for model in models] == [1, 7]
+    for ours, theirs in zip(*(model.variables for model in models), strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 @pytest.mark.parametrize(

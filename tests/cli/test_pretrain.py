@@ -26,6 +26,7 @@ def test_a_run_folder_holds_everything(finished):
         "views.png",
         "curves.png",
         "embedding.png",
+        "neighbours.png",
         "evaluation.md",
         "evaluation.json",
     }
@@ -53,9 +54,10 @@ def test_the_exported_encoder_is_the_checkpoint_s(finished):
     )
 
 
-def test_the_same_command_gives_the_same_weights(finished, data, tmp_path):
+@pytest.mark.parametrize("flags", [[], ["--steps_per_execution=3"]])
+def test_the_same_command_gives_the_same_weights(flags, finished, data, tmp_path):
     again = tmp_path / "again"
-    arguments = ["--epochs=4", "--evaluate_images=0", f"--output_dir={again}"]
+    arguments = ["--epochs=4", "--evaluate_images=0", f"--output_dir={again}", *flags]
     assert main(["pretrain", *arguments]) == 0
     for ours, theirs in zip(weights(again), weights(finished), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -87,7 +87,7 @@ def test_the_default_settings_of_simclr_are_what_they_were():
     assert found.arguments["projection_dim"] == 64
     assert (found.augment_on, found.checkpoint_every, found.knn_every) == (
         "pipeline",
-        5,
+        None,
         10,
     )
 

@@ -1,3 +1,4 @@
+import itertools
 import json
 import shutil
 
@@ -37,29 +38,82 @@ def test_finetune_writes_a_classifier(finished, data, tmp_path, capsys):
     assert main(arguments) == 0
     result = json.loads((run / "finetuned" / "result.json").read_text())
     assert result["accuracy"] > 0.8
-    assert f"{result['accuracy']:.1%}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"with 20 labels a class: {result['accuracy']:.1%}" in out
+    assert "Labels: " not in out
     served = tf.saved_model.load(str(run / "finetuned" / "classifier"))
+    assert [x.decode() for x in served.class_names().numpy()] == result["class_names"]
     test = kc.data.load("contrastive_digits", "test")
-    images = np.stack([x["image"] for x in test.as_numpy_iterator()]) / 255
-    images = tf.image.resize(images, (16, 16), antialias=True)
-    labels = [x["label"] for x in test.as_numpy_iterator()]
-    right = np.argmax(served.serve(images), axis=1) == labels
+    images, labels = (
+        np.stack([x[key] for x in test.as_numpy_iterator()])
+        for key in ("image", "label")
+    )
+    assert images.dtype == np.uint8
+    probabilities = served.serve(images)
+    np.testing.assert_allclose(np.sum(probabilities, axis=1), 1, atol=1e-5)
+    right = np.argmax(probabilities, axis=1) == labels
     np.testing.assert_allclose(right.mean(), result["accuracy"], atol=0.01)
+    np.testing.assert_allclose(served.serve_one(images[0]), probabilities[0], atol=1e-5)
     # It is there: a second run must not overwrite it.
     assert main(arguments) == 2
     assert "--output_dir" in capsys.readouterr().err
+
+
+def kernels(folder):
+    """The trunk's kernels, by the name that they have in the SavedModel."""
+    weights = tf.saved_model.load(str(folder)).variables
+    return {
+        v.name.split(":")[0].replace("/", "_"): v.numpy()
+        for v in weights
+        if "conv" in v.name
+    }
 
 
 def test_a_frozen_trunk_keeps_its_features(finished, data, tmp_path):
     out = tmp_path / "frozen"
     arguments = ["--freeze", "--epochs=2", f"--output_dir={out}"]
     assert main(["finetune", f"--run={finished}", *arguments]) == 0
-    trunk = tf.saved_model.load(str(finished / "encoder"))
-    tuned = tf.saved_model.load(str(out / "classifier"))
-    kernels = [v.numpy() for v in trunk.variables if "kernel" in v.name]
-    kept = [v.numpy() for v in tuned.variables]
-    for kernel in kernels:
-        assert any(np.array_equal(kernel, other) for other in kept)
+    trunk, tuned = kernels(finished / "encoder"), kernels(out / "classifier")
+    assert trunk.keys() == tuned.keys()
+    for name, kernel in trunk.items():
+        np.testing.assert_array_equal(tuned[name], kernel)
+
+
+def test_layers_decay_after_an_epoch_of_the_head(finished, data, tmp_path):
+    out = tmp_path / "tuned"
+    arguments = ["--layer_decay=0.1", "--freeze_epochs=1", "--augmentation=digits"]
+    arguments += ["--epochs=2", "--labels_per_class=30", f"--output_dir={out}"]
+    assert main(["finetune", f"--run={finished}", *arguments]) == 0
+    trunk, tuned = kernels(finished / "encoder"), kernels(out / "classifier")
+    # Four levels, each of which a step moves by as much as its rate.
+    upwards = sorted(trunk, key=lambda name: trunk[name].shape)
+    moved = [np.abs(trunk[name] - tuned[name]).max() for name in upwards]
+    assert len(moved) == 4
+    for lower, upper in itertools.pairwise(moved):
+        assert 0 < 3 * lower < upper
+    result = json.loads((out / "result.json").read_text())
+    assert result["layer_decay"] == 0.1
+    assert result["freeze_epochs"] == 1
+    assert result["augmentation"] == "digits"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--freeze", "--layer_decay=0.5"], ["--layer_decay has no", "0.5"]),
+        (["--epochs=3", "--freeze_epochs=3"], ["--freeze_epochs must", "3; --freeze"]),
+        (["--augmentation=rand_augment"], ["--augmentation rand_augment", "of 1"]),
+        (["--layer_decay=0"], ["--layer_decay must", "Received: 0"]),
+    ],
+)
+def test_flags_that_do_not_go_together_are_named(
+    arguments, words, finished, data, tmp_path, capsys
+):
+    out = f"--output_dir={tmp_path / 'out'}"
+    assert main(["finetune", f"--run={finished}", out, *arguments]) == 2
+    err = capsys.readouterr().err
+    for word in words:
+        assert word in err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "finetune"])

@@ -1,5 +1,6 @@
 """Every energy model, small, with points that it can be fitted on."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +26,14 @@ def noise():
     return E.Gaussian([0.0, 0.0], 4.0)
 
 
+def autoencoder(corruption, tied=False):
+    dense = keras.layers.Dense
+    encoder = keras.Sequential([keras.Input([2]), dense(16, "tanh"), dense(8, "tanh")])
+    decoder = keras.Sequential([keras.Input([8]), dense(2)])
+    decoder = "tied" if tied else decoder
+    return M.DenoisingAutoencoder(encoder, decoder, corruption, seed=3)
+
+
 def descent():
     """A walk without noise, which replicas can share exactly."""
     return S.Langevin(0.02, temperature=0.0, bounds=(-4, 4))
@@ -45,6 +54,10 @@ MODELS = {
     "Sliced score matching": lambda: M.ScoreMatching(network(), slices=2, seed=3),
     "Denoising score matching": lambda: M.DenoisingScoreMatching(
         network(), stddev=0.5, seed=3
+    ),
+    "Denoising autoencoder": lambda: autoencoder(kc.augment.SaltAndPepper(0.2, -2, 2)),
+    "Denoising autoencoder, tied": lambda: autoencoder(
+        kc.augment.GaussianNoise(0.5), tied=True
     ),
     "Contrastive divergence": lambda: M.ContrastiveDivergence(
         rbm(), S.Gibbs(), steps=2, seed=3
@@ -73,12 +86,21 @@ MODELS = {
 WITH_OWN_NOISE = {
     "Sliced score matching",
     "Denoising score matching",
+    "Denoising autoencoder, tied",
     "Contrastive divergence",
     "Contrastive divergence, softplus",
     "Persistent",
 }
-# A descent has no temperature, and is no maximum likelihood.
-WITHOUT_LIKELIHOOD = {"Contrastive divergence, descent", "Persistent, descent"}
+# A descent has no temperature, and is no maximum likelihood; nor is a distance from a
+# reconstruction.
+WITHOUT_LIKELIHOOD = {
+    "Contrastive divergence, descent",
+    "Persistent, descent",
+    "Denoising autoencoder",
+    "Denoising autoencoder, tied",
+}
+# Their nets are the user's, as an embedding method's trunk is.
+IN_THE_POLICY_S_PRECISION = {"Denoising autoencoder", "Denoising autoencoder, tied"}
 
 
 def points(name):

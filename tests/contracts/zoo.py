@@ -34,8 +34,8 @@ def simclr_on_views():
 
 
 def simclr_in_chunks():
-    """Two chunks a view, one where two replicas share the batch, and blocks."""
-    sizes = {"chunk_size": 8, "block_size": 12}
+    """Four chunks a view, one where four replicas share the batch, and blocks."""
+    sizes = {"chunk_size": 4, "block_size": 12}
     return kc.models.SimCLR(
         trunk(), None, projection_dim=8, temperature=0.5, seed=3, **sizes
     )
@@ -58,7 +58,7 @@ def moco():
 def moco_symmetric():
     """What `moco` leaves out: both directions, a schedule, v1's head."""
     momentum = kc.optimizers.CosineMomentum(0.98, 200)
-    head = {"projection_layers": 1, "batch_norm_groups": 2}
+    head = {"projection_layers": 1, "batch_norm_groups": 4}
     return kc.models.MoCo(
         trunk(), None, 8, 40, momentum, 0.5, symmetric=True, seed=3, **head
     )

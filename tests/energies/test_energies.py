@@ -14,7 +14,7 @@ import keras_contrastive as kc
 from tests.energies import zoo
 from tests.reference import energy_losses
 
-ABSTRACT = {"Energy", "Density"}
+ABSTRACT = {"AutoencoderEnergy", "Energy", "Density"}
 # No energies over points alone: a pair, tested by itself, and a constraint.
 OTHERS = {"PairEnergy", "SpectralNorm"}
 

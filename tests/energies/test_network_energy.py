@@ -319,3 +319,12 @@ def test_an_energy_that_is_not_one_number_a_point_is_refused(call):
     if call(np.ones([2, 3])).shape != (2, 1):
         with pytest.raises(ValueError, match=r"Received: "):
             kc.energies.NetworkEnergy(layer)(np.ones([2, 3], "f"))
+
+
+def test_a_first_kernel_as_steep_as_asked():
+    energy = kc.energies.NetworkEnergy.mlp((2,), (500, 100), first_scale=2.0)
+    kernels = [v.numpy() for v in energy.variables if v.path.endswith("kernel")]
+    assert abs(kernels[0].std() / 2 - 1) < 5 / np.sqrt(2 * 1000)
+    assert kernels[1].std() < 0.1
+    with pytest.raises(ValueError, match=r"`first_scale`.*Received: 0"):
+        kc.energies.NetworkEnergy.mlp((2,), first_scale=0)

@@ -15,8 +15,12 @@ def jolted(energy, scale=0.7, seed=0):
     return energy
 
 
-def _encoder():
-    return keras.Sequential([keras.Input([3]), keras.layers.Dense(4, "tanh")])
+def _autoencoder(dtype="float32", name=None):
+    layers = (
+        keras.layers.Dense(4, "tanh", dtype=dtype),
+        keras.layers.Dense(3, dtype=dtype),
+    )
+    return keras.Sequential([keras.Input([3], dtype=dtype), *layers])
 
 
 MODELS = {
@@ -32,6 +36,10 @@ MODELS = {
     "NetworkEnergy-bits": lambda **k: jolted(
         E.NetworkEnergy.convnet((4, 4, 1), (3,), domain="bits", **k)
     ),
+    "Net-ReconstructionEnergy": lambda **k: E.ReconstructionEnergy(
+        jolted(_autoencoder(**k)), **k
+    ),
+    "TiedDAEEnergy": lambda **k: jolted(E.TiedDAEEnergy(3, 4, 0.7, **k)),
     "SumEnergy": lambda **k: E.SumEnergy(
         [jolted(E.RBM(4, 3, **k)), jolted(E.BoltzmannMachine(4, **k), seed=1)], **k
     ),

@@ -3,42 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_contrastive as kc
 from keras_contrastive.evaluation import class_balanced_subset, fine_tune
 from keras_contrastive.export import export_encoder, load_encoder
-
-
-def bars(count, seed):
-    """Images of a bright row (0), column (1) or nothing (2), in noise."""
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.arange(count) % 3)
-    images = rng.uniform(0, 0.4, (count, 8, 8, 1))
-    for image, label in zip(images, labels, strict=True):
-        at = rng.integers(0, 8)
-        if label == 0:
-            image[at] += 0.6
-        if label == 1:
-            image[:, at] += 0.6
-    return images.astype("float32"), labels
-
-
-def trunk():
-    encoder = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Conv2D(8, 3, activation="relu"),
-            keras.layers.BatchNormalization(momentum=0.9),
-            keras.layers.Conv2D(16, 3, activation="relu"),
-            keras.layers.GlobalMaxPooling2D(),
-        ]
-    )
-    return keras.Model(encoder.inputs[0], encoder.outputs[0])
-
-
-def fit(encoder, train=None, test=None, **arguments):
-    train = bars(96, 0) if train is None else train
-    test = bars(300, 1) if test is None else test
-    arguments = {"epochs": 2, "batch_size": 32, **arguments}
-    return fine_tune(encoder, train, test, 3, **arguments)
+from tests.evaluation.nets import bars, fit, trunk
 
 
 def test_it_learns_and_leaves_the_encoder_alone():
@@ -165,6 +133,17 @@ def test_the_seed_decides_order_and_augmentation():
     assert losses(2) != once
 
 
+def test_rand_augment_trains_and_says_that_it_follows_no_seed():
+    images, labels = bars(33, 0)
+    colour = np.repeat(images, 3, axis=-1), labels
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.GlobalMaxPooling2D()]
+    encoder = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    augment = kc.augment.rand_augment(8)
+    with pytest.warns(UserWarning, match=r"not reproducible.*RandAugment"):
+        result = fit(encoder, colour, colour, augment=augment, copy=False, epochs=1)
+    assert np.isfinite(result.history["loss"]).all()
+
+
 def test_image_size_resizes_train_and_test():
     (images, labels), (others, expected) = bars(33, 0), bars(30, 1)
     big, bigger = (np.repeat(np.repeat(x, 2, 1), 2, 2) for x in (images, others))
@@ -178,6 +157,9 @@ def test_image_size_resizes_train_and_test():
         ({"epochs": 0}, "`epochs` must be at least 1"),
         ({"batch_size": 0}, "`batch_size` must be at least 1"),
         ({"learning_rate": 0.0}, "`learning_rate` must be above 0"),
+        ({"layer_decay": 0.0}, r"`layer_decay` must be in \(0, 1\]. Received: 0"),
+        ({"layer_decay": 1.1}, "`layer_decay`.*Received: 1.1"),
+        ({"freeze_epochs": 3}, "`freeze_epochs` must be from 0 to `epochs`, 2"),
         ({"train": bars(9, 0)[0]}, "`train` must have labels"),
         ({"train": (bars(9, 0)[0], np.arange(9))}, "0 to 2. Received: 0 to 8"),
         ({"test": (bars(9, 0)[0], np.arange(9) - 7)}, "`test` must be in 0 to 2"),

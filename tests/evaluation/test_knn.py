@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_contrastive.evaluation import knn, knn_accuracy, knn_predict
+from keras_contrastive.evaluation import knn_accuracy, knn_predict, nearest_rows
 
 
 def slow_votes(bank, labels, query, k, temperature):
@@ -47,8 +47,8 @@ def clusters(rows, queries, dim=7, classes=5, seed=0):
 @pytest.mark.parametrize("temperature", [0.001, 0.1, 10.0])
 def test_predictions_equal_a_slow_loop(k, temperature, monkeypatch):
     # Blocks that divide neither set, so that every merge and every rest is met.
-    monkeypatch.setattr(knn, "_QUERY_ROWS", 32)
-    monkeypatch.setattr(knn, "_BANK_ROWS", 17)
+    monkeypatch.setattr(nearest_rows, "_QUERY_ROWS", 32)
+    monkeypatch.setattr(nearest_rows, "_BANK_ROWS", 17)
     bank, labels, queries, _ = clusters(130, 70)
     fast = knn_predict(bank, labels, queries, k, temperature)
     np.testing.assert_array_equal(
@@ -67,8 +67,8 @@ def test_accuracy_is_the_share_of_right_predictions():
 def test_blocks_change_nothing(monkeypatch):
     bank, labels, queries, _ = clusters(500, 100)
     whole = knn_predict(bank, labels, queries, 50, 0.1)
-    monkeypatch.setattr(knn, "_QUERY_ROWS", 7)
-    monkeypatch.setattr(knn, "_BLOCK_NUMBERS", 7 * 11)
+    monkeypatch.setattr(nearest_rows, "_QUERY_ROWS", 7)
+    monkeypatch.setattr(nearest_rows, "_BLOCK_NUMBERS", 7 * 11)
     np.testing.assert_array_equal(knn_predict(bank, labels, queries, 50, 0.1), whole)
 
 
@@ -97,7 +97,7 @@ def test_a_class_without_rows_is_missed():
 
 
 def test_ties_go_to_the_earlier_row_and_the_smaller_label(monkeypatch):
-    monkeypatch.setattr(knn, "_BANK_ROWS", 3)
+    monkeypatch.setattr(nearest_rows, "_BANK_ROWS", 3)
     bank = np.tile([[1.0, 0.0]], (10, 1))
     labels = np.array([5, 4, 4, 3, 3, 3, 3, 3, 3, 3])
     query = np.array([[2.0, 0.0]])

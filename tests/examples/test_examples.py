@@ -1,6 +1,6 @@
 import importlib.util
-import json
 import pathlib
+import types
 
 import numpy as np
 import tensorflow as tf
@@ -55,16 +55,6 @@ def test_feature_queue_shows_a_queue_at_work(capsys):
     assert found > 90
 
 
-def test_the_streaming_benchmark_measures_both_ways(capsys):
-    example("benchmarks/streaming_nt_xent").main([64], block_size=48, calls=1)
-    row = capsys.readouterr().out.splitlines()[-1]
-    batch, dense, streaming, *peaks = row.strip("| ").split(" | ")
-    assert batch == "64"
-    assert float(dense) >= 0
-    assert float(streaming) >= 0
-    assert all(float(peak.replace(",", "")) > 100 for peak in peaks)
-
-
 def test_pirl_cifar10_runs_and_learns(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(kc.data, "load", coloured)
     out = tmp_path / "encoder"
@@ -82,14 +72,6 @@ def test_memory_bank_averages_what_it_saw(capsys):
     assert "4096 negatives, 0 of them in the batch" in printed
 
 
-def test_memory_costs_measures_every_memory(monkeypatch):
-    benchmark = example("benchmarks/memory_costs")
-    for name, (_, make) in benchmark.MEMORIES.items():
-        monkeypatch.setitem(benchmark.MEMORIES, name, ((1000, 2000), make))
-        table = benchmark.table(name, benchmark.measure(name, repeats=2))
-        assert "2,000" in table
-
-
 def test_why_cosine_shows_lengths_that_give_way(tmp_path, capsys):
     out = tmp_path / "why.png"
     example("why_cosine").main(epochs=3, batch_size=256, out=str(out))
@@ -101,13 +83,6 @@ def test_why_cosine_shows_lengths_that_give_way(tmp_path, capsys):
     assert last < 0.7 * first
     assert longest > 1.5 * longer
     assert out.stat().st_size > 10_000
-
-
-def test_the_sampler_benchmark_walks():
-    small = ["--batch_size=8", "--steps=5", "--repeats=2"]
-    results = example("benchmarks/sampler_throughput").main(small)
-    for name in ("langevin", "gibbs_with_gradients"):
-        assert results[name]["keras_contrastive"] > 0
 
 
 def mnist(name, split, data_dir=None, download=False):
@@ -141,17 +116,41 @@ def test_energy_2d_draws_and_measures(tmp_path, capsys):
         assert out.is_file()
 
 
-def test_the_rbm_benchmark_times_all_of_them(monkeypatch, capsys):
-    few = ["rbm_updates.py", "--images=20", "--batches=10", "--repeats=1"]
-    monkeypatch.setattr("sys.argv", few)
-    example("benchmarks/rbm_updates").main()
-    row = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert row["batch"] == 10
-    names = {"cd", "pcd", "scikit-learn", "five products"}
-    assert set(row["images_per_second"]) == names
-    assert min(row["images_per_second"].values()) > 0
+def test_dae_spiral_finds_flat_spots_between_the_arms(tmp_path):
+    spots = example("dae_spiral").main(
+        "two_moons", epochs=2, points=500, units=8, out=str(tmp_path / "x.png")
+    )
+    assert spots.points.shape[1] == 2
+    assert (tmp_path / "x.png").is_file()
 
 
-def test_the_benchmark_of_the_plane_measures_a_divergence():
-    row = example("benchmarks/energies_2d").run("gaussians", "dsm", epochs=1, seed=0)
-    assert 0 < row["kl"] < 20
+def test_dae_mnist_mends_and_walks(tmp_path, capsys):
+    example("dae_mnist").main(
+        "contrastive_digits", units=16, epochs=1, out=str(tmp_path)
+    )
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "filters.png",
+        "mended.png",
+        "walk.png",
+    }
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert all(0.5 < float(row.split(": ")[1]) <= 1 for row in rows)
+
+
+def test_tpu_simclr_runs_where_there_is_none_and_goes_on(monkeypatch, tmp_path):
+    monkeypatch.setattr(kc.data, "load", coloured)
+    described = types.SimpleNamespace(image_shape=(32, 32, 3))
+    monkeypatch.setattr(kc.data, "describe", lambda name, data_dir: described)
+    small = {
+        "strategy": "default",
+        "dataset": "cifar10",
+        "encoder": "convnet",
+        "image_size": 32,
+        "folder": str(tmp_path / "run"),
+    }
+    model = example("tpu_simclr").main(epochs=1, **small)
+    assert model.steps_taken == 5
+    model = example("tpu_simclr").main(epochs=2, **small)
+    assert model.steps_taken == 10
+    encoder = kc.export.load_encoder(tmp_path / "run" / "encoder-2")
+    assert encoder.image_shape == (32, 32, 3)

@@ -9,14 +9,19 @@ import tensorflow as tf
 import keras_contrastive as kc
 
 
-@pytest.fixture(scope="module")
-def trunk():
+def used_trunk():
+    """A trunk whose batch norm has seen images."""
     keras.utils.set_random_seed(0)
     trunk = kc.encoders.create("convnet", (16, 16, 3), filters=(4, 8))
     images = np.random.default_rng(0).random((32, 16, 16, 3), np.float32)
     for _ in range(3):
         trunk(images, training=True)
     return trunk
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    return used_trunk()
 
 
 @pytest.fixture(scope="module")

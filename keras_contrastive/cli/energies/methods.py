@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
-from keras_contrastive import energies, models, samplers
+from keras_contrastive import augment, energies, models, samplers
 
 Arguments = dict[str, Any]
 
@@ -33,7 +34,7 @@ def make_energy(
     """Returns the energy of a name, untrained.
 
     Args:
-        kind: "rbm", "boltzmann" or "network".
+        kind: "rbm", "boltzmann", "network" or "autoencoder".
         shape: Of a point.
         bits: Whether points are bits.
         hidden_units: Of an RBM, and the width of a network on points of one axis.
@@ -46,7 +47,15 @@ def make_energy(
         if len(shape) == 3:
             return energies.NetworkEnergy.convnet(shape)
         domain = "bits" if bits else "reals"
-        return energies.NetworkEnergy.mlp(shape, (hidden_units,) * 2, domain=domain)
+        return energies.NetworkEnergy.mlp(
+            shape,
+            (hidden_units,) * 2,
+            domain=domain,
+            # Toys have narrow modes.
+            first_scale=2.0 if shape == (2,) else None,
+        )
+    if kind == "autoencoder":
+        return energies.ReconstructionEnergy(_autoencoder(shape, hidden_units))
     if not bits:
         raise ValueError(
             f"`energy` must be network for points that are no bits. Received: {kind}"
@@ -56,8 +65,22 @@ def make_energy(
     return energies.BoltzmannMachine(shape[0], seed=seed)
 
 
+def _autoencoder(shape: tuple[int, ...], width: int) -> keras.Model:
+    """Returns an encoder and a decoder of two layers each, untrained."""
+    dense = keras.layers.Dense
+    encoder = [keras.Input(shape), dense(width, "swish"), dense(width, "swish")]
+    decoder = [keras.Input([width]), dense(width, "swish"), dense(shape[0])]
+    return keras.Sequential([keras.Sequential(encoder), keras.Sequential(decoder)])
+
+
 def make_sampler(energy: energies.Energy, arguments: Arguments) -> samplers.Sampler:
     """Returns the sampler that suits an energy."""
+    if isinstance(energy, energies.AutoencoderEnergy):
+        stddev = arguments["noise_stddev"]
+        return samplers.DenoisingLangevin(stddev, stddev**2 / 2)
+    if energy.domain == "reals" and energy.event_shape == (2,):
+        # Accepted or refused: right however steep the wells of a toy become.
+        return samplers.MALA(arguments["step_size"])
     if energy.domain == "reals":
         return samplers.Langevin(arguments["step_size"])
     if isinstance(energy, energies.NetworkEnergy):
@@ -118,6 +141,12 @@ def _dsm(energy, arguments, points, seed):
     return models.DenoisingScoreMatching(energy, arguments["noise_stddev"], seed=seed)
 
 
+def _dae(energy, arguments, points, seed):
+    encoder, decoder = energy.autoencoder.layers
+    noise = augment.GaussianNoise(arguments["noise_stddev"])
+    return models.DenoisingAutoencoder(encoder, decoder, noise, seed=seed)
+
+
 def _of_points_alone(kind: type[models.EnergyModel]) -> Callable[..., Any]:
     return lambda energy, arguments, points, seed: kind(energy, seed=seed)
 
@@ -159,9 +188,14 @@ ENERGY_METHODS = {
         {"noise_stddev": 0.1},
         _dsm,
     ),
+    "dae": EnergyMethod(
+        "damaged points are mended (denoising autoencoder), here of toys",
+        {"noise_stddev": 0.3},
+        _dae,
+    ),
     "ml": EnergyMethod(
         "exact maximum likelihood, of at most 20 bits or 2 reals", {}, _ml
     ),
 }
 # Over reals alone.
-OF_REALS = ("dsm",)
+OF_REALS = ("dsm", "dae")

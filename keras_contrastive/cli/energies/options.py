@@ -4,13 +4,17 @@ from typing import Any
 
 from absl import flags
 
+from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS
 
-KINDS = ("rbm", "boltzmann", "network")
+KINDS = ("rbm", "boltzmann", "network", "autoencoder")
 # Kind: choices, or int or float with the least value.
 _OWN: dict[str, tuple[Any, str]] = {
     "chain_steps": ((int, 0), "Steps of the chains for each update."),
-    "step_size": ((float, 0), "Of Langevin chains, on networks over reals; above 0."),
+    "step_size": (
+        (float, 0),
+        "Of Langevin chains on networks over reals (MALA's on toys); above 0.",
+    ),
     "energy_regularisation": (
         (float, 0),
         "Weight of the squared energies, which keeps a network's near 0.",
@@ -32,13 +36,17 @@ SHARED = {
     "data_dir",
     "download",
     "train_split",
+    *images.FLAGS,
     "epochs",
     "batch_size",
     "optimizer",
     "learning_rate",
     "seed",
     "strategy",
+    "tpu",
+    "global_batch_size",
     "jit_compile",
+    "steps_per_execution",
     "checkpoint_every",
     "output_dir",
     "resume",
@@ -52,7 +60,8 @@ def define(values: flags.FlagValues) -> None:
         None,
         KINDS,
         "What is trained: a machine over bits, or a network; by default an RBM for "
-        "images, whose pixels are drawn as bits, and a network for toys and for dsm.",
+        "images, whose pixels are drawn as bits, a network for toys and for dsm, an "
+        "autoencoder for dae.",
         flag_values=values,
     )
     flags.DEFINE_integer(

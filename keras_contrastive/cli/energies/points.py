@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import data
+from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.splits import choose
 
@@ -12,17 +13,17 @@ _TOY_POINTS = 10_000
 SOME = 2_000
 
 
-def pixels_of(dataset: str, given: dict) -> int:
-    """Returns how many numbers an image of a dataset has.
+def pixels_of(given: dict) -> int:
+    """Returns how many numbers an image of a dataset, or of a folder, has.
 
     Raises:
         ValueError: If its images differ in size.
     """
-    shape = data.describe(dataset, given["data_dir"], given["download"]).image_shape
+    shape = images.describe(given).image_shape
     if None in shape:
         raise ValueError(
-            "`dataset` must have images of one size for an energy. "
-            f"Received: {dataset} with {shape}"
+            f"`{images.flag(given)}` must have images of one size for an energy. "
+            f"Received: {given['dataset']} with {shape}"
         )
     return int(np.prod(shape))
 
@@ -44,9 +45,7 @@ class Points:
             self.shape, self.count = (2,), _TOY_POINTS
             self._toy = data.toy(settings.toy, _TOY_POINTS, settings.seed)
             return
-        description = data.describe(
-            settings.dataset, settings.data_dir, settings.download
-        )
+        description = images.describe(vars(settings))
         self.splits = choose(description, settings.train_split)
         self.image_shape = description.image_shape
         self.count = int(self._images(self.splits.train).cardinality())
@@ -54,13 +53,17 @@ class Points:
         self.shape = flat if settings.bits else self.image_shape
 
     def _images(self, split: str) -> tf.data.Dataset:
-        settings = self.settings
-        return data.load(settings.dataset, split, settings.data_dir, settings.download)
+        return images.load(vars(self.settings), split)
 
-    def batches(self, first_epoch: int) -> tf.data.Dataset:
+    def batches(self, first_epoch: int, first_batch: int = 0) -> tf.data.Dataset:
         """Returns the training batches, one pass for all epochs to come."""
         settings = self.settings
-        order = {"seed": settings.seed, "first_epoch": first_epoch, "repeat": True}
+        order = {
+            "seed": settings.seed,
+            "first_epoch": first_epoch,
+            "first_batch": first_batch,
+            "repeat": True,
+        }
         if settings.toy:
             # As images of one pixel's height, for the same order as images have.
             whole = tf.data.Dataset.from_tensor_slices(

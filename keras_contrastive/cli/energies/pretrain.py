@@ -5,16 +5,19 @@ from typing import Any
 import keras
 
 from keras_contrastive import callbacks, distribute, optimizers
+from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS, make_energy
 from keras_contrastive.cli.energies.points import Points, pixels_of
 from keras_contrastive.cli.energies.report import Film, draw, likelihood
 from keras_contrastive.cli.energies.settings import TOY, EnergySettings, resolve
+from keras_contrastive.cli.placing import check_batch, place
 from keras_contrastive.cli.progress import Progress
-from keras_contrastive.cli.run_folder import Checkpoint, RunFolder
+from keras_contrastive.cli.run_folder import RunFolder
 
 
 def run(given: dict[str, Any]) -> None:
     """Trains an energy, or goes on with a run, and shows what it has learnt."""
+    strategy = place(given)
     folder = None
     if given["resume"]:
         folder, settings = RunFolder.reopen(given["output_dir"])
@@ -23,7 +26,8 @@ def run(given: dict[str, Any]) -> None:
         if given["output_dir"]:
             RunFolder(given["output_dir"]).check_unused()
         toy = given["dataset"].startswith(TOY)
-        pixels = None if toy else pixels_of(given["dataset"], given)
+        given = images.noted(given, energy=True)
+        pixels = None if toy else pixels_of(given)
         settings = resolve(given, pixels)
     points = Points(settings)
     if settings.batch_size > points.count:
@@ -31,22 +35,25 @@ def run(given: dict[str, Any]) -> None:
             f"`batch_size` must be at most the {points.count} points. "
             f"Received: {settings.batch_size}"
         )
-    with distribute.strategy(settings.strategy).scope():
-        model = _model(settings, points, folder)
+    check_batch(settings.batch_size, strategy)
+    path = given["output_dir"] or RunFolder.fresh_path(settings)
+    backup = callbacks.Backup(path, settings.checkpoint_every)
+    with strategy.scope():
+        model = backup.load() or _model(settings, points)
+    chief = distribute.is_chief(strategy)
     # Last, so that what cannot run leaves no folder behind.
-    folder = folder or RunFolder.create(given["output_dir"], settings)
-    train(settings, points, folder, model)
+    folder = folder or RunFolder.create(path, settings, chief)
+    train(settings, points, folder, model, backup, chief)
+    if not chief:
+        return
     draw(model, points, folder)
     print(f"\n{likelihood(model, points)}")
+    folder.finish()
     print(f"The run is in {folder.path}: history, pictures and checkpoint.")
 
 
-def _model(
-    settings: EnergySettings, points: Points, folder: RunFolder | None
-) -> keras.Model:
-    """Returns the compiled model, from its checkpoint if there is one."""
-    if folder and folder.checkpoint.is_file():
-        return keras.saving.load_model(folder.checkpoint)
+def _model(settings: EnergySettings, points: Points) -> keras.Model:
+    """Returns the compiled model."""
     keras.utils.set_random_seed(settings.seed)
     energy = make_energy(
         settings.energy,
@@ -64,36 +71,42 @@ def _model(
         settings.learning_rate, steps, end_learning_rate=0.0
     )
     kinds = {"adam": keras.optimizers.Adam, "sgd": optimizers.SGD}
-    model.compile(kinds[settings.optimizer](rate), jit_compile=settings.jit_compile)
+    model.compile(
+        kinds[settings.optimizer](rate),
+        jit_compile=settings.jit_compile,
+        steps_per_execution=settings.steps_per_execution,
+    )
     return model
 
 
 def train(
-    settings: EnergySettings, points: Points, folder: RunFolder, model: keras.Model
+    settings: EnergySettings,
+    points: Points,
+    folder: RunFolder,
+    model: keras.Model,
+    backup: callbacks.Backup,
+    chief: bool,
 ) -> None:
-    """Fits the model, from the epoch that it has come to."""
+    """Fits the model, from the step that it has come to."""
     steps = points.count // settings.batch_size
-    first_epoch = int(model.step.numpy()) // steps
-    folder.cut_history(first_epoch)
-    resumed = f", from epoch {first_epoch + 1}" if first_epoch else ""
+    first_epoch, first_batch = divmod(model.steps_taken, steps)
+    resumed = f", from epoch {first_epoch + 1}" if model.steps_taken else ""
     kind = "bits" if settings.bits else "reals"
     print(
         f"{settings.method} of {type(model.energy).__name__} over "
         f"{model.energy.event_shape} {kind} of {settings.dataset}: {points.count} "
         f"points, {settings.epochs} epochs of {steps} steps{resumed}"
     )
+    watching = [callbacks.EnergyMonitor(points.some(held_out=True))]
+    if chief:
+        watching += [Film(points, folder), Progress(), folder.log(first_epoch)]
     model.fit(
-        points.batches(first_epoch),
+        points.batches(first_epoch, first_batch),
         initial_epoch=first_epoch,
+        initial_batch=first_batch,
         epochs=settings.epochs,
         steps_per_epoch=steps,
-        callbacks=[
-            callbacks.EnergyMonitor(points.some(held_out=True)),
-            Film(points, folder),
-            Progress(),
-            Checkpoint(folder, settings.checkpoint_every),
-            keras.callbacks.CSVLogger(folder.history, append=first_epoch > 0),
-        ],
+        callbacks=[*watching, backup],
         verbose=0,
     )
 

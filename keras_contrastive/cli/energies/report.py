@@ -39,6 +39,13 @@ class Film(keras.callbacks.Callback):
 
 
 def _moment(model: keras.Model, points: Points) -> Any:
+    if isinstance(model.energy, energies.AutoencoderEnergy):
+        spots = _flat_spots(model.energy, points)
+        # Where points are sent farther than the noise is wide, all is one colour.
+        depth = points.settings.arguments["noise_stddev"] ** 2
+        return plots.plot_vector_field(
+            model.energy, BOUNDS, points.some()[:500], spots, depth
+        )
     if points.settings.toy:
         return plots.plot_energy_surface(
             model.energy, BOUNDS, points.some()[:500], _particles(model)
@@ -47,6 +54,19 @@ def _moment(model: keras.Model, points: Points) -> Any:
     if shown is None:
         shown = _samples(model, points).samples[-1].numpy()
     return plots.plot_particles(shown, points.image_shape)
+
+
+def _flat_spots(
+    energy: energies.AutoencoderEnergy, points: Points
+) -> evaluation.FlatSpots:
+    """Returns the zeros of the field; false are those as far off as the noise is wide.
+
+    Args:
+        energy: Of an autoencoder in the plane.
+        points: Of the run.
+    """
+    off_data = points.settings.arguments["noise_stddev"]
+    return evaluation.flat_spots(energy, BOUNDS, points.some(), off_data)
 
 
 def _particles(model: keras.Model) -> np.ndarray | None:
@@ -104,6 +124,14 @@ def draw(model: keras.Model, points: Points, folder: RunFolder) -> None:
 def likelihood(model: keras.Model, points: Points) -> str:
     """Returns what can be said of the model's likelihood on held-out points."""
     energy, held_out = model.energy, points.some(held_out=True)
+    if isinstance(energy, energies.AutoencoderEnergy):
+        spots = _flat_spots(energy, points)
+        return (
+            f"Mean |r(x) - x|^2 of {len(held_out)} held-out points: "
+            f"{float(energy(held_out).numpy().mean()):.4f}. It is 0 as well at "
+            f"{int(spots.false.sum())} of the {len(spots.false)} places where r(x) = x "
+            "that are no data: flat spots."
+        )
     if points.settings.toy:
         log_z: Any = _log_z_on_grid(energy)
         how = f"log Z = {log_z:.3f} by quadrature"

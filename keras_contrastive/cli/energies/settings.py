@@ -1,7 +1,6 @@
 """What a run of an energy method depends on: the flags, and what suits the dataset."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,7 +29,13 @@ class EnergySettings:
     seed: int
     strategy: str
     jit_compile: bool
-    checkpoint_every: int
+    steps_per_execution: int
+    checkpoint_every: int | None
+    image_dir: str | None = None
+    image_labels: bool | None = None
+    bad_files: str = "skip"
+    odd_files: str = "use"
+    image_digest: str | None = None
 
     @property
     def toy(self) -> str | None:
@@ -40,7 +45,7 @@ class EnergySettings:
     @property
     def bits(self) -> bool:
         """Whether points are bits."""
-        return self.toy is None and self.energy != "network"
+        return self.toy is None and self.energy in ("rbm", "boltzmann")
 
 
 _TOYS = {
@@ -49,7 +54,7 @@ _TOYS = {
     "epochs": 60,
     "batch_size": 256,
     "optimizer": "adam",
-    "learning_rate": 1e-3,
+    "learning_rate": 3e-3,
 }
 _RBM = {
     "energy": "rbm",
@@ -58,9 +63,9 @@ _RBM = {
     "optimizer": "sgd",
     "learning_rate": 0.05,
 }
-_NETWORK = {**_TOYS, "epochs": 20, "batch_size": 100}
+_NETWORK = {**_TOYS, "epochs": 20, "batch_size": 100, "learning_rate": 1e-3}
 # Chains long enough for a smooth network in the plane.
-_TOY_CHAINS = {"chain_steps": 20, "step_size": 0.02, "particles": 1000}
+_TOY_CHAINS = {"chain_steps": 20, "step_size": 0.05, "particles": 1000}
 
 
 def resolve(given: Mapping[str, Any], pixels: int | None) -> EnergySettings:
@@ -85,9 +90,13 @@ def resolve(given: Mapping[str, Any], pixels: int | None) -> EnergySettings:
     if network:
         chains = {k: v for k, v in _TOY_CHAINS.items() if k in arguments}
         arguments |= {k: v for k, v in chains.items() if k not in given["explicit"]}
-    if method in OF_REALS and given["energy"] in ("rbm", "boltzmann"):
+    if method == "dae":
+        usual = {**usual, "energy": "autoencoder"}
+    if (method in OF_REALS or given["energy"] == "autoencoder") and (
+        given["energy"] not in (None, usual["energy"])
+    ):
         raise ValueError(
-            f"`energy` must be network for {method}, which is for reals. "
+            f"`energy` must be {usual['energy']} for {method} on these points. "
             f"Received: {given['energy']}"
         )
     names = {field.name for field in dataclasses.fields(EnergySettings)}
@@ -99,8 +108,6 @@ def resolve(given: Mapping[str, Any], pixels: int | None) -> EnergySettings:
         raise ValueError(
             "`optimizer` must be sgd or adam for energy methods. Received: lars"
         )
-    if values["checkpoint_every"] is None:
-        values["checkpoint_every"] = math.ceil(values["epochs"] / 20)
     return EnergySettings(**values, arguments=arguments)
 
 

@@ -82,4 +82,14 @@ RECIPES = {
         arguments={"negatives": 4096, "transform": "rotation"}
     ),
     "siamese_cifar10": _cifar10_sgd(method="siamese"),
+    "dae_cifar10": _cifar10(
+        method="dae",
+        augmentation="resize",
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        epochs=200,
+        batch_size=256,
+        source="no paper's",
+    ),
 }

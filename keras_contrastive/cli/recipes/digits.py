@@ -63,4 +63,13 @@ RECIPES = {
         },
     ),
     "siamese_digits": _digits(method="siamese", arguments={"projection_dim": 64}),
+    # Chosen on the validation images.
+    "dae_digits": _digits(
+        method="dae",
+        augmentation="resize",
+        optimizer="adam",
+        learning_rate=3e-3,
+        weight_decay=0.0,
+        arguments={"corruption_rate": 0.5},
+    ),
 }

@@ -88,4 +88,15 @@ RECIPES = {
         augmentation="moco_v2",
         source="no paper's: the optimizer and the views of MoCo v2",
     ),
+    "dae_imagenet": _imagenet(
+        method="dae",
+        augmentation="moco_v2",
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        epochs=100,
+        batch_size=256,
+        arguments={"patch_size": 16, "corruption_rate": 0.5},
+        source="no paper's",
+    ),
 }

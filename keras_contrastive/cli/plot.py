@@ -1,0 +1,192 @@
+"""`keras-contrastive plot`: one run, or several side by side, on one HTML page."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+from keras_contrastive import plots
+from keras_contrastive.cli.commands import PROGRAM, Command
+from keras_contrastive.cli.energies.settings import EnergySettings
+from keras_contrastive.cli.features_page import add_features
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.settings import Settings
+from keras_contrastive.evaluation.label_table import cell
+
+_WORDS = {
+    "views": "Images of the training split, and views that the augmentation makes",
+    "reconstructions": "Images, damaged, and mended",
+    "filters": "Filters",
+    "particles": "Particles",
+    "chain": "Chains that begin at noise",
+    "surface": "The energy, low where it is dark",
+    "energies": "Energies of data and of samples",
+}
+# Of the table that pretraining ends with.
+_PROBES = ("knn", "linear")
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "out",
+        None,
+        "File to write; by default report.html in the run's folder, or comparison.html "
+        "here for several runs.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of tfds datasets; the run's by default.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "images",
+        1_000,
+        "Images that the maps show at most; all of them are in the file.",
+        100,
+        flag_values=values,
+    )
+
+
+def run(given: dict[str, Any]) -> None:
+    """Writes the page."""
+    if not given["operands"]:
+        raise ValueError(
+            "`RUN` must be the folder of a run, or several of them. Received: none"
+        )
+    paths = dict.fromkeys(given["operands"])
+    opened = [RunFolder.reopen(path, "RUN") for path in paths]
+    last = [folder.path.name for folder, _ in opened]
+    runs = {
+        name if last.count(name) == 1 else str(run[0].path): run
+        for name, run in zip(last, opened, strict=True)
+    }
+    several = len(runs) > 1
+    title = "Runs side by side" if several else _title(*next(iter(runs.values())))
+    page = plots.HtmlPage(title)
+    if several:
+        _compare(page, runs)
+    for folder, settings in runs.values():
+        if several:
+            page.heading(_title(folder, settings))
+        _add_run(page, folder, settings, given)
+        print(f"{folder.path}: shown")
+    default = "comparison.html" if several else folder.path / "report.html"
+    out = page.save(given["out"] or default)
+    print(f"The page is {out}")
+
+
+def _title(folder: RunFolder, settings: Settings | EnergySettings) -> str:
+    return f"{settings.method} on {settings.dataset}: {folder.path.name}"
+
+
+def _add_run(
+    page: plots.HtmlPage,
+    folder: RunFolder,
+    settings: Settings | EnergySettings,
+    given: Mapping[str, Any],
+) -> None:
+    """Adds all that there is to see of a run."""
+    if folder.unfinished:
+        page.text("This run has not come to its end: what is there so far is shown.")
+    page.heading("Settings", 3)
+    values = {**vars(settings), **settings.arguments}
+    del values["arguments"]
+    page.table(
+        ("setting", "value"),
+        [(name, str(x)) for name, x in values.items() if x is not None],
+    )
+    if folder.table.is_file():
+        page.heading("What the features are worth on the held-out split", 3)
+        page.table(*_table(folder.table))
+    if folder.history.is_file() and (history := folder.read_history()):
+        page.heading("Curves", 3)
+        page.picture(plots.plot_curves(history), "Measures by epoch")
+    page.heading("Pictures", 3)
+    for name, words in _WORDS.items():
+        if (path := folder.path / f"{name}.png").is_file():
+            page.picture(path, words)
+    for path in sorted((folder.path / "film").glob("*.png")):
+        page.picture(path, path.stem.replace("_", " "))
+    if isinstance(settings, Settings) and folder.encoder.is_dir():
+        # What came to a folder of images since the run may be shown as well.
+        settings = dataclasses.replace(
+            settings,
+            data_dir=given["data_dir"] or settings.data_dir,
+            download=False,
+            image_digest=None,
+        )
+        add_features(page, folder, settings, given["images"])
+
+
+def _table(path: pathlib.Path) -> tuple[list[str], list[list[str]]]:
+    """Returns head and rows of a table in Markdown."""
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in path.read_text().splitlines()
+        if line.startswith("|")
+    )
+    return head, rows
+
+
+def _compare(
+    page: plots.HtmlPage,
+    runs: Mapping[str, tuple[RunFolder, Settings | EnergySettings]],
+) -> None:
+    """Adds what differs between runs, what came out, and their curves."""
+    settings = {name: {**vars(s), **s.arguments} for name, (_, s) in runs.items()}
+    names = dict.fromkeys(name for values in settings.values() for name in values)
+    rows = [
+        (name, *(str(values.get(name, "")) for values in settings.values()))
+        for name in names
+        if name != "arguments"
+        and len({str(values.get(name)) for values in settings.values()}) > 1
+    ]
+    rows += _worth(runs)
+    page.table(("", *runs), rows)
+    histories = {
+        name: folder.read_history()
+        for name, (folder, _) in runs.items()
+        if folder.history.is_file()
+    }
+    shared = set.intersection(*map(set, histories.values())) if histories else set()
+    measures = [x for x in ("loss", "knn_accuracy") if x in shared]
+    if measures:
+        page.picture(plots.plot_runs(histories, measures), "Measures that all have")
+
+
+def _worth(
+    runs: Mapping[str, tuple[RunFolder, Settings | EnergySettings]],
+) -> list[tuple[str, ...]]:
+    """Returns a row a probe and budget of labels, of the pretrained encoders."""
+    found: dict[str, dict[str, str]] = {}
+    for run, (folder, _) in runs.items():
+        file = folder.path / "evaluation.json"
+        if not file.is_file():
+            continue
+        results = json.loads(file.read_text())
+        ours = next(v for k, v in results.items() if k.startswith("pretrained encoder"))
+        for result in ours:
+            labels = result["labels_per_class"]
+            for probe in _PROBES:
+                name = f"{probe}, {'all' if labels is None else labels} labels a class"
+                words = cell(result[f"{probe}_mean"], result[f"{probe}_std"])
+                found.setdefault(name, {})[run] = words
+    return [
+        (name, *(cells.get(run, "") for run in runs)) for name, cells in found.items()
+    ]
+
+
+COMMAND = Command(
+    "plot",
+    f"Show a run on one HTML page that needs no network; `{PROGRAM} plot RUN RUN` "
+    "shows several side by side.",
+    define,
+    run,
+    "RUN",
+)

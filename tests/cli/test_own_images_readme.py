@@ -1,0 +1,53 @@
+import pathlib
+import re
+import shlex
+
+import pytest
+
+import keras_contrastive as kc
+from keras_contrastive.cli import images
+from keras_contrastive.cli.main import main
+from tests.data.picture_files import BAD, classes, written
+
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def section():
+    return re.search(r"## Your own images\n(.*?)\n## ", README.read_text(), re.S)[1]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    size = {"height": 70, "width": 80}
+    files = classes({"daisy": 50, "rose": 50}, **size) | {
+        "daisy/x.jpg": BAD["text.jpg"]
+    }
+    written(folder / "photos", files)
+    written(folder / "other_photos", classes({"cat": 30, "dog": 30}))
+    return folder
+
+
+def test_the_commands_work_as_written(section, home, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    block = re.search(r"```bash\n(.*?)```", section, re.S)[1]
+    commands = block.replace("\\\n", " ").strip().splitlines()
+    assert len(commands) == 4
+    # The last flag of a name counts: shorter, and else as written.
+    short = {"pretrain": ["--epochs=2"], "finetune": ["--epochs=2"]}
+    for command in commands:
+        images._opened.cache_clear()
+        program, name, *flags = shlex.split(command)
+        assert program == "keras-contrastive"
+        assert main([name, *flags, *short.get(name, ["--draws=2"])]) == 0
+    assert "daisy/x.jpg is none of" in capsys.readouterr().out
+    assert (home / "runs/photos/finetuned/classifier").is_dir()
+
+
+def test_the_python_works_as_written(section, home, monkeypatch):
+    monkeypatch.chdir(home)
+    scope = {"kc": kc}
+    exec(re.search(r"```python\n(.*?)```", section, re.S)[1], scope)
+    views = next(iter(scope["pairs"]))["views"]
+    assert [tuple(x.shape) for x in views] == [(64, 64, 64, 3)] * 2
