@@ -11,6 +11,7 @@ from .flat_spots import FlatSpots, SegmentSpots, flat_spots, flat_spots_between
 from .index import Index, Neighbours
 from .knn import knn_accuracy, knn_predict
 from .label_table import label_efficiency_table
+from .labelled import Labelled, labelled
 from .linear import linear_probe
 from .log_likelihood import LogLikelihood, mean_log_likelihood
 from .log_weights import LogPartitionEstimate
@@ -26,6 +27,7 @@ __all__ = [
     "FlatSpots",
     "Index",
     "LabelEfficiency",
+    "Labelled",
     "LogLikelihood",
     "LogPartitionEstimate",
     "Neighbours",
@@ -46,6 +48,7 @@ __all__ = [
     "knn_predict",
     "label_efficiency",
     "label_efficiency_table",
+    "labelled",
     "linear_probe",
     "mean_log_likelihood",
     "quadrature_kl",
