@@ -15,6 +15,7 @@ from .labelled import Labelled, labelled
 from .linear import linear_probe
 from .log_likelihood import LogLikelihood, mean_log_likelihood
 from .log_weights import LogPartitionEstimate
+from .pair_histogram import PairHistogram, pair_histogram
 from .quadrature import quadrature_kl
 from .representation import alignment, effective_rank, feature_std, uniformity
 from .sgd_probe import sgd_linear_probe
@@ -31,6 +32,7 @@ __all__ = [
     "LogLikelihood",
     "LogPartitionEstimate",
     "Neighbours",
+    "PairHistogram",
     "SegmentSpots",
     "ais_log_partition",
     "alignment",
@@ -51,6 +53,7 @@ __all__ = [
     "labelled",
     "linear_probe",
     "mean_log_likelihood",
+    "pair_histogram",
     "quadrature_kl",
     "sgd_linear_probe",
     "uniformity",
