@@ -112,9 +112,9 @@ def _add_run(
         page.heading("Energies of pairs over training", 3)
         page.picture(
             plots.plot_pair_similarities(callbacks.read_pairs(folder.pairs)),
-            "The energy of two images is minus the cosine of their features: pushed "
-            "down for views of one image and up for views of two. Of images that are "
-            "not trained on with labels, and always the same views of them",
+            "The energy of a pair is minus the cosine of its embeddings, which the "
+            "loss compares: training pushes it down for two views of an image and up "
+            "for views of two images. The same views of the same images every time",
         )
     page.heading("Pictures", 3)
     for name, words in _WORDS.items():
@@ -180,8 +180,9 @@ def _add_path(page: plots.HtmlPage, histories: Mapping[str, Any]) -> None:
     if measured:
         page.picture(
             plots.plot_alignment_uniformity(measured),
-            "Alignment of two views against uniformity of all images, from the ring "
-            "to the disc: both fall where features get better",
+            "Alignment of two views against uniformity of all images, in the features, "
+            "from the ring to the disc. At the lower right all features are alike; "
+            "further left images are told apart, and further down their views are not",
         )
 
 
