@@ -33,6 +33,7 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.checkpoint = self.path / "checkpoint.keras"
         self.encoder = self.path / "encoder"
+        self.pairs = self.path / "pair_similarities.json"
         self.table = self.path / "evaluation.md"
         self._end = self.path / "finished"
 
@@ -158,9 +159,10 @@ class RunFolder:
         """Drops the rows of epochs that the checkpoint does not have."""
         if not self.history.is_file():
             return
-        lines = self.history.read_text().splitlines(keepends=True)
+        # Bytes, for the ends of lines are to stay as CSV has them.
+        lines = self.history.read_bytes().splitlines(keepends=True)
         if not lines:
             return
         header, *rows = lines
         with replaced(self.history) as fresh:
-            fresh.write_text("".join([header, *rows[:epochs]]))
+            fresh.write_bytes(b"".join([header, *rows[:epochs]]))
