@@ -17,6 +17,7 @@ from .log_weights import LogPartitionEstimate
 from .quadrature import quadrature_kl
 from .representation import alignment, effective_rank, feature_std, uniformity
 from .sgd_probe import sgd_linear_probe
+from .transfer import Transfer, transfer
 
 __all__ = [
     "AISLogPartition",
@@ -30,6 +31,7 @@ __all__ = [
     "LogPartitionEstimate",
     "Neighbours",
     "SegmentSpots",
+    "Transfer",
     "ais_log_partition",
     "alignment",
     "class_balanced_subset",
@@ -50,5 +52,6 @@ __all__ = [
     "mean_log_likelihood",
     "quadrature_kl",
     "sgd_linear_probe",
+    "transfer",
     "uniformity",
 ]
