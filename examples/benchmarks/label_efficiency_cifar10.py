@@ -3,9 +3,11 @@
 Each net is pretrained without labels on the first 45,000 training images. Then it is
 fine-tuned with 1%, 10% and all of their labels, and so is a net from scratch, with the
 same labels, augmentation and steps. Both sides choose their learning rate among the
-same ones by the other 5,000 training images, on the first draw of the labels. What is
-trained is kept, so that `--split test` trains nothing: it takes the classifiers that
-were chosen and reads the test images once. A run that was cut off goes on.
+same ones by the other 5,000 training images, on the first draw of the labels. Beside
+them the pretrained trunk is left as it is, under a linear probe or a vote of its
+nearest neighbours among the same labels. What is trained is kept, so that `--split
+test` trains nothing: it takes the classifiers that were chosen and reads the test
+images once. A run that was cut off goes on.
 
     python examples/benchmarks/label_efficiency_cifar10.py --data_dir DIR --kept KEPT
     python examples/benchmarks/label_efficiency_cifar10.py --data_dir DIR --kept KEPT \
@@ -41,15 +43,13 @@ class Net:
         options: Arguments of `kc.encoders.create`.
         precision: Keras's dtype policy.
         pretraining: Epochs without labels.
-        rates: Of Adam, for a choice.
-        epochs: With labels, by budget.
+        training: Epochs with labels, and rates of Adam for a choice, by budget.
     """
 
     options: dict
     precision: str
     pretraining: int
-    rates: tuple
-    epochs: dict
+    training: dict
 
     def make(self):
         """Returns the trunk at its start."""
@@ -61,15 +61,21 @@ NETS = {
         {"name": "convnet"},
         "float32",
         10,
-        (1e-3, 3e-3, 1e-2),
-        {"1%": 60, "10%": 15, "100%": 4},
+        {
+            "1%": (60, (3e-4, 1e-3, 3e-3, 1e-2)),
+            "10%": (15, (1e-3, 3e-3, 1e-2, 3e-2)),
+            "100%": (3, (3e-3, 1e-2)),
+        },
     ),
     "resnet18/4": Net(
         {"name": "resnet18", "width": 0.25},
         "mixed_bfloat16",
-        3,
-        (1e-3, 3e-3),
-        {"1%": 40, "10%": 6, "100%": 1},
+        2,
+        {
+            "1%": (30, (1e-3, 3e-3)),
+            "10%": (6, (3e-3, 1e-2)),
+            "100%": (1, (3e-3, 1e-2)),
+        },
     ),
 }
 
@@ -107,6 +113,7 @@ class Study:
         self.kept = pathlib.Path(args.kept) / name.replace("/", "-")
         self.kept.mkdir(parents=True, exist_ok=True)
         self.rows = Rows(pathlib.Path(args.kept) / "rows.jsonl")
+        self.extracted = None
 
     def pretrained(self):
         """Returns the trunk trained without labels, one of methods_cifar10.py too."""
@@ -129,21 +136,36 @@ class Study:
             self.rows.add({"net": self.name, "pretrained by": self.args.method}, train)
         return keras.saving.load_model(path)
 
-    def features(self, split, train, held_out):
-        """Measures the frozen features."""
+    def features(self, labels, draws, split, train, held_out):
+        """Measures the frozen features, with the labels of each draw."""
 
         def measure():
-            encoder = self.pretrained()
-            sets = [
-                *kc.evaluation.extract_features(encoder, train),
-                *kc.evaluation.extract_features(encoder, held_out),
-            ]
-            return {
-                "knn": round(100 * kc.evaluation.knn_accuracy(*sets), 1),
-                "linear": round(100 * kc.evaluation.linear_probe(*sets, c=0.1), 1),
-            }
+            if self.extracted is None:
+                encoder = self.pretrained()
+                self.extracted = [
+                    kc.evaluation.extract_features(encoder, images)
+                    for images in (train, held_out)
+                ]
+            (bank, known), queries = self.extracted
+            found = {"knn": [], "linear": []}
+            for draw in range(draws):
+                rows = self.rows_of(labels, draw, known)
+                sets = bank[rows], known[rows], *queries
+                knn = kc.evaluation.knn_accuracy(*sets)
+                linear = kc.evaluation.linear_probe(*sets, standardise_on=bank)
+                found["knn"].append(round(100 * knn, 2))
+                found["linear"].append(round(100 * linear, 2))
+            return found
 
-        self.rows.add({"net": self.name, "features": True, "split": split}, measure)
+        of = {"net": self.name, "labels": labels, "start": "frozen", "split": split}
+        return self.rows.add(of, measure)
+
+    def rows_of(self, labels, draw, known):
+        """Returns which training images have a label."""
+        each = BUDGETS[labels]
+        if each is None:
+            return np.arange(len(known))
+        return kc.evaluation.class_balanced_subset(known, each, draw)
 
     def file(self, labels, start, draw, rate):
         """Returns where a classifier is kept."""
@@ -155,18 +177,13 @@ class Study:
         def fine_tune():
             keras.utils.set_random_seed(draw)
             trunk = self.pretrained() if start == "pretrained" else self.net.make()
-            some = train
-            if BUDGETS[labels]:
-                chosen = kc.evaluation.class_balanced_subset(
-                    train[1], BUDGETS[labels], draw
-                )
-                some = tuple(x[chosen] for x in train)
+            rows = self.rows_of(labels, draw, train[1])
             result = kc.evaluation.fine_tune(
                 trunk,
-                some,
+                tuple(x[rows] for x in train),
                 held_out,
                 10,
-                epochs=self.net.epochs[labels],
+                epochs=self.net.training[labels][0],
                 learning_rate=rate,
                 augment=kc.augment.crop_and_flip(32),
                 copy=False,
@@ -183,7 +200,8 @@ class Study:
         """Returns the rate that does best on the validation images."""
         measured = functools.partial(self.classifier, labels, start, 0)
         accuracy = {
-            rate: measured(rate, train, held_out)["accuracy"] for rate in self.net.rates
+            rate: measured(rate, train, held_out)["accuracy"]
+            for rate in self.net.training[labels][1]
         }
         return max(accuracy, key=accuracy.get)
 
@@ -231,21 +249,24 @@ def main():
     lines = []
     for name in args.nets.split(","):
         study = Study(name, args)
-        study.features(args.split, train, test or validation)
         for labels in args.budgets.split(","):
+            draws = args.draws if BUDGETS[labels] else 1
             cells = []
             for start in STARTS:
                 rate = study.chosen(labels, start, train, validation)
-                draws = range(args.draws if BUDGETS[labels] else 1)
                 rows = [
                     study.tested(labels, start, draw, rate, test)
                     if test
                     else study.classifier(labels, start, draw, rate, train, validation)
-                    for draw in draws
+                    for draw in range(draws)
                 ]
                 cells.append(cell([row["accuracy"] for row in rows]))
+            held_out = test or validation
+            frozen = study.features(labels, draws, args.split, train, held_out)
+            cells += [cell(frozen["linear"]), cell(frozen["knn"])]
             lines.append(f"| {name} | {labels} | {' | '.join(cells)} |")
-    print(f"\n| net | labels | {' | '.join(STARTS)} |\n| --- | --- | ---: | ---: |")
+    print("\n| net | labels | from scratch | pretrained | frozen: linear | kNN |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
     print("\n".join(lines))
 
 

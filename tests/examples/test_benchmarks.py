@@ -146,7 +146,7 @@ def test_label_efficiency_goes_on_and_reads_the_test_images_last(
         return make(), 1
 
     small = {"name": "convnet", "filters": (4, 4, 4, 4)}
-    net = module.Net(small, "float32", 1, (1e-3, 1e-2), {"1%": 1})
+    net = module.Net(small, "float32", 1, {"1%": (1, (1e-3, 1e-2))})
     monkeypatch.setattr(module, "images_of", images_of)
     monkeypatch.setattr(module.methods_cifar10, "train", train)
     monkeypatch.setattr(module.kc.data, "load", lambda *_: None)
@@ -159,7 +159,7 @@ def test_label_efficiency_goes_on_and_reads_the_test_images_last(
     first = (tmp_path / "rows.jsonl").read_text()
     # Two rates for the first draw and one for the second, of both starts.
     rows = [json.loads(line) for line in first.splitlines()]
-    assert [row.get("draw") for row in rows] == [None, None, 0, 0, 1, 0, 0, 1]
+    assert [row.get("draw") for row in rows] == [0, 0, 1, None, 0, 0, 1, None]
     monkeypatch.setattr("sys.argv", [*few, "--split=test"])
     monkeypatch.setattr(module.kc.evaluation, "fine_tune", None)
     module.main()
