@@ -167,3 +167,35 @@ def test_label_efficiency_goes_on_and_reads_the_test_images_last(
     rows = [json.loads(row) for row in rows]
     assert [row["split"] for row in rows] == ["test"] * 5
     assert "| small | 1% | " in capsys.readouterr().out
+
+
+def test_augmentation_is_timed_beside_stock_layers(monkeypatch, capsys):
+    few = ["x", "--sides=16", "--batch=4", "--turns=1", "--seconds=0.01"]
+    monkeypatch.setattr("sys.argv", few)
+    benchmark("augmentation").main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| 16 px, without blur",
+        "| 16 px, with blur",
+    ]
+    assert all(
+        int(cell.split()[0]) > 0 for row in rows for cell in row.split(" | ")[2:]
+    )
+
+
+def test_the_parts_of_a_step_add_up(monkeypatch, capsys):
+    few = ["x", "--batch_size=4", "--side=16", "--turns=1"]
+    monkeypatch.setattr("sys.argv", few)
+    benchmark("step_profile").main()
+    rows = [x.split(" | ") for x in capsys.readouterr().out.splitlines()[2:]]
+    *parts, whole = [float(row[1]) for row in rows if len(row) == 3]
+    assert abs(sum(parts) - whole) < 0.3 * len(parts)
+
+
+def test_every_axis_of_growth_has_a_step(monkeypatch):
+    module = benchmark("growth")
+    monkeypatch.setattr(module, "BATCH", 8)
+    for axis, point in {"image": 16, "queue": 16, "bank": 64, "views": 3}.items():
+        row = module.measure(axis, point, seconds=0.01)
+        assert row[axis] == point
+        assert row["images_per_second"] > 0
