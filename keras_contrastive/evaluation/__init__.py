@@ -19,6 +19,7 @@ from .pair_histogram import PairHistogram, pair_histogram
 from .quadrature import quadrature_kl
 from .representation import alignment, effective_rank, feature_std, uniformity
 from .sgd_probe import sgd_linear_probe
+from .transfer import Transfer, transfer
 
 __all__ = [
     "AISLogPartition",
@@ -34,6 +35,7 @@ __all__ = [
     "Neighbours",
     "PairHistogram",
     "SegmentSpots",
+    "Transfer",
     "ais_log_partition",
     "alignment",
     "class_balanced_subset",
@@ -56,5 +58,6 @@ __all__ = [
     "pair_histogram",
     "quadrature_kl",
     "sgd_linear_probe",
+    "transfer",
     "uniformity",
 ]

@@ -131,6 +131,46 @@ def test_the_large_bank_is_searched_in_little_memory(monkeypatch, capsys):
     assert row["extra_gib"] < 1
 
 
+def test_label_efficiency_goes_on_and_reads_the_test_images_last(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    module = benchmark("label_efficiency_cifar10")
+    read = []
+
+    def images_of(split, data_dir):
+        read.append(split)
+        rng = np.random.default_rng(len(split))
+        images = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+        return images, np.arange(40) % 10
+
+    def train(method, images, epochs, rate, seed, make):
+        return make(), 1
+
+    small = {"name": "convnet", "filters": (4, 4, 4, 4)}
+    net = module.Net(small, "float32", 1, {"1%": (1, (1e-3, 1e-2))})
+    monkeypatch.setattr(module, "images_of", images_of)
+    monkeypatch.setattr(module.methods_cifar10, "train", train)
+    monkeypatch.setattr(module.kc.data, "load", lambda *_: None)
+    monkeypatch.setattr(module, "NETS", {"small": net})
+    monkeypatch.setattr(module, "BUDGETS", {"1%": 2})
+    few = ["x", "--data_dir=none", f"--kept={tmp_path}", "--budgets=1%", "--draws=2"]
+    monkeypatch.setattr("sys.argv", few)
+    module.main()
+    assert "test" not in read
+    first = (tmp_path / "rows.jsonl").read_text()
+    # Two rates for the first draw and one for the second, of both starts.
+    rows = [json.loads(line) for line in first.splitlines()]
+    assert [row.get("draw") for row in rows] == [0, 0, 1, None, 0, 0, 1, None]
+    monkeypatch.setattr("sys.argv", [*few, "--split=test"])
+    monkeypatch.setattr(module.kc.evaluation, "fine_tune", None)
+    module.main()
+    rows = (tmp_path / "rows.jsonl").read_text().removeprefix(first).splitlines()
+    rows = [json.loads(row) for row in rows]
+    assert [row["split"] for row in rows] == ["test"] * 5
+    assert "| small | 1% | " in capsys.readouterr().out
+
+
 def test_augmentation_is_timed_beside_stock_layers(monkeypatch, capsys):
     few = ["x", "--sides=16", "--batch=4", "--turns=1", "--seconds=0.01"]
     monkeypatch.setattr("sys.argv", few)
