@@ -10,6 +10,7 @@ from absl import flags
 from keras_contrastive import callbacks, data, distribute, export
 from keras_contrastive.cli import arguments, images, options, watching
 from keras_contrastive.cli import settings as settings_
+from keras_contrastive.cli.card import card
 from keras_contrastive.cli.commands import PROGRAM, Command
 from keras_contrastive.cli.energies import options as energy_options
 from keras_contrastive.cli.energies import pretrain as energies
@@ -93,12 +94,18 @@ def run(given: dict[str, Any]) -> None:
         return
     images.write_report(vars(settings), folder.path / "image_files.txt")
     # Of an end that was cut off.
-    shutil.rmtree(folder.encoder, ignore_errors=True)
+    for old in (folder.encoder, folder.preset):
+        shutil.rmtree(old, ignore_errors=True)
     export.export_encoder(model, folder.encoder)
     draw(settings, description, splits, folder, model)
     print(f"\nThe run is in {folder.path}: history, pictures, checkpoint and encoder.")
+    results = None
     if description.num_classes and given["evaluate_images"]:
-        report(settings, splits, folder, model.encoder, given["evaluate_images"])
+        count = given["evaluate_images"]
+        results = report(settings, splits, folder, model.encoder, count)
+    trained_on = f"{description.name} {splits.train}"
+    about = card(settings, trained_on, splits.test, results)
+    export.export_preset(model, folder.preset, about)
     folder.finish()
     labelled = "" if description.num_classes else " --image_dir=LABELLED_FOLDER"
     print(f"Next: {PROGRAM} finetune --run={folder.path}{labelled}")

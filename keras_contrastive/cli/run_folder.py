@@ -16,6 +16,7 @@ from keras_contrastive._files import replaced
 from keras_contrastive._version import __version__
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.settings import Settings
+from keras_contrastive.encoders.preset import IN_RUN
 
 _CONFIG = "config.json"
 
@@ -34,6 +35,7 @@ class RunFolder:
         self.checkpoint = self.path / "checkpoint.keras"
         self.encoder = self.path / "encoder"
         self.pairs = self.path / "pair_similarities.json"
+        self.preset = self.path / IN_RUN
         self.table = self.path / "evaluation.md"
         self._end = self.path / "finished"
 

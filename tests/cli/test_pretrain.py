@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 
 import keras
@@ -10,6 +11,7 @@ from keras_contrastive.callbacks.representation_monitor import NAMES
 from keras_contrastive.cli import pretrain
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
+from tests.cli.resolved import settings
 
 
 def weights(folder):
@@ -24,6 +26,7 @@ def test_a_run_folder_holds_everything(finished):
         "history.csv",
         "checkpoint.keras",
         "encoder",
+        "preset",
         "views.png",
         "curves.png",
         "embedding.png",
@@ -60,6 +63,29 @@ def test_the_exported_encoder_is_the_checkpoint_s(finished):
     np.testing.assert_array_equal(
         encoder(images.astype("float32")), model.encoder(images.astype("float32"))
     )
+
+
+def test_a_run_is_a_preset(finished):
+    model = keras.saving.load_model(finished / "checkpoint.keras")
+    encoder = kc.encoders.from_preset(finished)
+    for ours, theirs in zip(encoder.weights, model.encoder.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    # Its folder is all of it, and may go elsewhere.
+    assert kc.encoders.from_preset(finished / "preset").built
+    card = json.loads((finished / "preset" / "card.json").read_text())
+    assert card["method"] == "simclr"
+    assert card["data"] == "contrastive_digits train, without labels"
+    rows = json.loads((finished / "evaluation.json").read_text())
+    assert card["accuracy"] == {
+        "split": "test",
+        "budgets": rows["pretrained encoder"],
+    }
+    # The command that it names resolves to the run's settings.
+    program, name, *flags = shlex.split(card["command"])
+    assert (program, name) == ("keras-contrastive", "pretrain")
+    config = json.loads((finished / "config.json").read_text())["settings"]
+    of_its_place = {"data_dir": None, "checkpoint_every": None}
+    assert vars(settings(*flags)) == config | of_its_place
 
 
 @pytest.mark.parametrize("flags", [[], ["--steps_per_execution=3"]])
