@@ -15,11 +15,11 @@ import pytest
 GPU = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks" / "gpu"
 # A Python that has jax, where this one has not.
 PYTHON = os.environ.get("KERAS_CONTRASTIVE_JAX_PYTHON")
-SMALL = {"encoder": "convnet", "source": 20, "size": 16, "batch": 8}
+SMALL = {"encoder": "convnet", "source": 20, "size": 16, "batch": 16}
 SMALL["options"] = {"filters": [8, 16]}
 STEPS = {
     "simclr": {"method": "simclr", **SMALL},
-    "moco": {"method": "moco", "queue": 20, "groups": 4, **SMALL},
+    "moco": {"method": "moco", "queue": 40, "groups": 4, **SMALL},
 }
 
 
@@ -98,6 +98,9 @@ def test_jax_has_tensorflows_losses(folders):
     for line in run.stdout.splitlines():
         result = json.loads(line)
         assert len(set(result["tensorflow"])) == len(result["tensorflow"]) > 3
-        np.testing.assert_allclose(result["losses"], result["tensorflow"], atol=1e-4)
+        # Rounding alone: two momenta that change places make a difference of 1e-5.
+        np.testing.assert_allclose(
+            result["losses"], result["tensorflow"], rtol=0, atol=5e-6
+        )
         assert result["equal"]
     assert len(run.stdout.splitlines()) == len(STEPS)
