@@ -70,10 +70,18 @@ METHODS = ON_VIEWS | ON_IMAGES | AUTOENCODERS
 NAMES = ("untrained", "supervised (labels)", *METHODS)
 
 
-def train(name, images, epochs, rate, seed, most_steps=None):
-    """Returns the trunk and images a second, the first epoch left out."""
+def convnet():
+    """Returns the small net."""
+    return kc.encoders.create("convnet", (32, 32, 3))
+
+
+def train(name, images, epochs, rate, seed, most_steps=None, make=convnet):
+    """Returns the trunk that `make` makes, trained, and images a second.
+
+    The first epoch is left out of the speed.
+    """
     keras.utils.set_random_seed(seed)
-    encoder = kc.encoders.create("convnet", (32, 32, 3))
+    encoder = make()
     policy = kc.augment.simclr(32, strength=0.5, blur=False)
     count = 1 if name.startswith("supervised") else 2
     if name in ON_IMAGES | AUTOENCODERS:

@@ -7,7 +7,7 @@ from absl import flags
 from keras_contrastive import evaluation
 from keras_contrastive.cli import source
 from keras_contrastive.cli.commands import Command
-from keras_contrastive.cli.worth import table
+from keras_contrastive.cli.worth import NEIGHBOURS, table
 
 
 def define(values: flags.FlagValues) -> None:
@@ -33,30 +33,40 @@ def define(values: flags.FlagValues) -> None:
 
 
 def run(given: dict[str, Any]) -> None:
-    """Prints the table of raw pixels beside the encoder."""
+    """Prints the table of raw pixels beside the encoder, of another set maybe."""
     budgets = None
     if "labels_per_class" in given["explicit"]:
         budgets = [budget(text) for text in given["labels_per_class"]]
     found = source.find(given, trainable=False)
-    train, test = (
+    train, held_out = (
         found.load(split).take(given["images"])
-        for split in (found.splits.train, found.splits.test)
+        for split in (found.train, found.held_out)
     )
-    results = table(
-        train,
-        test,
-        {"encoder": found.encoder},
-        found.image_size,
-        budgets,
-        given["draws"],
-        given["seed"],
-    )
+    draws, seed = given["draws"], given["seed"]
+    encoders = {} if found.transferred else {"encoder": found.encoder}
+    results = table(train, held_out, encoders, found.image_size, budgets, draws, seed)
+    target = found.description.name
+    if found.transferred:
+        learnt_from = found.learnt_from or "an exported encoder"
+        moved = evaluation.transfer(
+            found.encoder,
+            train,
+            held_out,
+            learnt_from,
+            target,
+            [x.labels_per_class for x in results["raw pixels"]],
+            draws,
+            seed,
+            NEIGHBOURS,
+        )
+        print(f"{moved}.")
+        results[f"encoder of {learnt_from}"] = moved.efficiency
     print(
-        f"{found.description.name}: {int(test.cardinality())} images of "
-        f"{found.splits.test!r}, with labels of {found.splits.train!r} (mean ± spread "
-        f"of {given['draws']} draws):\n"
+        f"{target}: {int(held_out.cardinality())} images of {found.held_out!r}, with "
+        f"labels of {found.train!r} (mean ± spread of {draws} draws):\n"
     )
     print(evaluation.label_efficiency_table(results))
+    print(f"\n{found.reading()}")
 
 
 def budget(text: str) -> int | None:

@@ -4,7 +4,6 @@ import json
 import pathlib
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from keras_contrastive import evaluation, export
@@ -61,18 +60,21 @@ def define(values: flags.FlagValues) -> None:
 
 
 def run(given: dict[str, Any]) -> None:
-    """Trains head and trunk, writes the classifier and prints its test accuracy."""
+    """Trains head and trunk, writes the classifier and prints its accuracy."""
     asked = label_budgets.read(given)
     freeze_epochs = _freeze_epochs(given)
     found = source.find(given, trainable=True)
     out = _output_folder(given, found)
-    train, test = (found.load(x) for x in (found.splits.train, found.splits.test))
     names = found.description.class_names
-    budgets = [label_budgets.make(x, len(train), len(names)) for x in asked]
-    if any(one.per_class for one in budgets):
-        labels = np.array([x["label"] for x in train.as_numpy_iterator()])
-        flag = "label_share" if given["label_share"] else "labels_per_class"
-        label_budgets.check(budgets, labels, flag)
+    # Read here once, and not for each classifier.
+    train, test = (
+        evaluation.labelled(name, found.load(split), len(names))
+        for name, split in (("train", found.train), ("test", found.held_out))
+    )
+    count = len(train.labels)
+    budgets = [label_budgets.make(x, count, len(names)) for x in asked]
+    flag = "label_share" if given["label_share"] else "labels_per_class"
+    label_budgets.check(budgets, train.labels, flag)
     options = {
         "epochs": given["epochs"],
         "batch_size": given["batch_size"],
@@ -81,7 +83,7 @@ def run(given: dict[str, Any]) -> None:
         "freeze_epochs": freeze_epochs,
     }
     augment = _policy(given["augmentation"], found)
-    most = max(budgets, key=lambda x: x.per_class or len(train))
+    most = max(budgets, key=lambda x: x.per_class or count)
     for one in budgets:
         for draw in range(given["draws"]):
             if len(budgets) * given["draws"] > 1:
@@ -107,7 +109,8 @@ def run(given: dict[str, Any]) -> None:
     report = {
         "dataset": found.description.name,
         "labels_per_class": most.per_class or "all",
-        "test_split": found.splits.test,
+        "split": given["split"],
+        "held_out": found.held_out,
         "accuracy": most.accuracies[0],
         "class_names": names,
         "augmentation": given["augmentation"],
@@ -117,13 +120,14 @@ def run(given: dict[str, Any]) -> None:
     (out / "result.json").write_text(json.dumps(report, indent=2) + "\n")
     if len(budgets) * given["draws"] > 1:
         print(
-            f"\nAccuracy on {found.splits.test!r} (mean ± spread of the draws):\n\n"
+            f"\nAccuracy on {found.held_out!r} (mean ± spread of the draws):\n\n"
             f"{label_budgets.table(budgets)}"
         )
     labels = f"{most.per_class} labels a class" if most.per_class else "all labels"
     print(
-        f"\nAccuracy on {found.splits.test!r} with {labels}: "
-        f"{most.accuracies[0]:.1%}. That classifier is in {out / 'classifier'}."
+        f"\nAccuracy on {found.held_out!r} with {labels}: "
+        f"{most.accuracies[0]:.1%}. That classifier is in {out / 'classifier'}.\n"
+        f"{found.reading()}"
     )
 
 

@@ -34,6 +34,7 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.checkpoint = self.path / "checkpoint.keras"
         self.encoder = self.path / "encoder"
+        self.pairs = self.path / "pair_similarities.json"
         self.preset = self.path / IN_RUN
         self.table = self.path / "evaluation.md"
         self._end = self.path / "finished"
@@ -160,9 +161,10 @@ class RunFolder:
         """Drops the rows of epochs that the checkpoint does not have."""
         if not self.history.is_file():
             return
-        lines = self.history.read_text().splitlines(keepends=True)
+        # Bytes, for the ends of lines are to stay as CSV has them.
+        lines = self.history.read_bytes().splitlines(keepends=True)
         if not lines:
             return
         header, *rows = lines
         with replaced(self.history) as fresh:
-            fresh.write_text("".join([header, *rows[:epochs]]))
+            fresh.write_bytes(b"".join([header, *rows[:epochs]]))

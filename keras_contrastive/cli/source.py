@@ -28,6 +28,8 @@ class Source:
         splits: Its splits.
         where: The flags, or the run's settings, that name the dataset.
         run: The run that the encoder comes from, or None.
+        learnt_from: Name of the dataset that the run was on; None without a run.
+        chooses: Whether accuracy is read on validation images, to choose with.
     """
 
     encoder: export.SavedEncoder
@@ -36,6 +38,41 @@ class Source:
     splits: Splits
     where: Mapping[str, Any]
     run: RunFolder | None
+    learnt_from: str | None
+    chooses: bool
+
+    @property
+    def train(self) -> str:
+        """The split whose labels are used."""
+        return self.splits.bank if self.chooses else self.splits.train
+
+    @property
+    def held_out(self) -> str:
+        """The split that accuracy is read on."""
+        return self.splits.queries if self.chooses else self.splits.test
+
+    @property
+    def same_channels(self) -> bool:
+        """Whether the images have the channels that the encoder takes."""
+        return self.description.image_shape[-1] == self.encoder.image_shape[-1]
+
+    @property
+    def transferred(self) -> bool:
+        """Whether the features are used on other images than they come from."""
+        elsewhere = self.learnt_from not in (None, self.where["dataset"])
+        return elsewhere or not self.same_channels
+
+    def reading(self) -> str:
+        """Returns a sentence on which images had a part in a choice."""
+        if self.chooses:
+            return (
+                f"{self.held_out!r} is there to choose with: the test images, "
+                f"{self.splits.test!r}, were not read."
+            )
+        return (
+            f"Nothing was chosen on {self.held_out!r}: its images were read once, at "
+            "the end. --split=validation is for choices."
+        )
 
     def load(self, split: str) -> tf.data.Dataset:
         """Returns the images of a split."""
@@ -59,6 +96,14 @@ def define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     images.define(values)
+    flags.DEFINE_enum(
+        "split",
+        "test",
+        ("test", "validation"),
+        "Images that accuracy is read on: a part of the training images that is held "
+        "out to choose settings with, or, once they are chosen, the test images.",
+        flag_values=values,
+    )
     flags.DEFINE_integer("seed", 0, "Of the draws of labels.", 0, flag_values=values)
 
 
@@ -82,7 +127,7 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         )
     given = images.given_in_full(given)
     where = {name: given[name] for name in (*_WHERE, *images.FLAGS)}
-    run, train_split = None, None
+    run, train_split, learnt_from = None, None, None
     if given["run"]:
         run, settings = RunFolder.reopen(given["run"], "run")
         if isinstance(settings, EnergySettings):
@@ -91,6 +136,7 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
                 f"Received: {given['run']!r}, a run of {settings.method}"
             )
         where["data_dir"] = where["data_dir"] or settings.data_dir
+        learnt_from = settings.dataset
         if where["dataset"] is None:
             where["dataset"], train_split = settings.dataset, settings.train_split
             for name in set(images.FLAGS) - given["explicit"]:
@@ -110,15 +156,26 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
     if not description.num_classes:
         kind = "class labels" if flag == "dataset" else "a subfolder for each class"
         raise ValueError(f"`{flag}` must have {kind}. Received: {description.name!r}")
-    if description.image_shape[-1] != encoder.image_shape[-1]:
-        raise ValueError(
-            f"`dataset` must have images of {encoder.image_shape[-1]} channels, as the "
-            f"encoder takes. Received: {name!r} with {description.image_shape[-1]}"
-        )
     if train_split and "train" not in description.splits:
         raise ValueError(
             f"`{flag}` must have a labelled split 'train'. "
             f"Received: {name!r} with {sorted(description.splits)}"
         )
-    splits = choose(description)
-    return Source(encoder, encoder.image_shape[0], description, splits, where, run)
+    found = Source(
+        encoder,
+        encoder.image_shape[0],
+        description,
+        choose(description),
+        where,
+        run,
+        learnt_from,
+        given["split"] == "validation",
+    )
+    # A classifier takes images as they are, and so none that must be made to fit.
+    channels = {description.image_shape[-1], encoder.image_shape[-1]}
+    if not found.same_channels and (trainable or channels != {1, 3}):
+        raise ValueError(
+            f"`dataset` must have images of {encoder.image_shape[-1]} channels, as the "
+            f"encoder takes. Received: {name!r} with {description.image_shape[-1]}"
+        )
+    return found

@@ -12,7 +12,7 @@ from keras_contrastive import evaluation
 # Pixels above this side say no more to a linear probe and take its time.
 _PIXEL_SIDE = 32
 # 200, the field's number for 50,000 images, would let the far ones of a small set vote.
-_NEIGHBOURS = 20
+NEIGHBOURS = 20
 _BUDGETS = (1, 5)
 
 
@@ -77,7 +77,7 @@ def table(
             labels_per_class=labels_per_class,
             draws=draws,
             seed=seed,
-            k=_NEIGHBOURS,
+            k=NEIGHBOURS,
         )
         for name, found in features.items()
     }

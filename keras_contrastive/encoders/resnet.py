@@ -18,7 +18,7 @@ def resnet(
     kind: str,
     input_shape: tuple[int, int, int],
     stem: str | None = None,
-    width: int = 1,
+    width: float = 1,
     name: str | None = None,
 ) -> keras.Model:
     """ResNet-18, -34 or -50 with pooled features.
@@ -35,7 +35,8 @@ def resnet(
         input_shape: `(height, width, channels)`.
         stem: "cifar" for one 3x3 convolution of stride 1, "imagenet" for a 7x7 of
             stride 2 and a pooling; None takes "cifar" below 64 pixels.
-        width: Factor on every number of channels, at least 1.
+        width: Factor on every number of channels; `64 width` must be whole, so that
+            0.25 is a quarter of the net's filters.
         name: Name of the model.
 
     Returns:
@@ -51,20 +52,24 @@ def resnet(
         stem = "cifar" if min(input_shape[:2]) < 64 else "imagenet"
     if stem not in _STEMS:
         raise ValueError(f"`stem` must be one of {_STEMS}. Received: {stem!r}")
-    if not isinstance(width, int) or width < 1:
-        raise ValueError(f"`width` must be a positive integer. Received: {width!r}")
+    if not width > 0 or 64 * width % 1:
+        raise ValueError(
+            "`width` must be above 0, and 64 of it a whole number of filters. "
+            f"Received: {width!r}"
+        )
+    filters = int(64 * width)
     block_kind, depths = _BLOCKS[kind]
     block = _basic_block if block_kind == "basic" else _bottleneck_block
     inputs = keras.Input(input_shape, name="image")
     if stem == "cifar":
-        x = _normalised(inputs, 64 * width, 3, 1)
+        x = _normalised(inputs, filters, 3, 1)
     else:
-        x = _normalised(inputs, 64 * width, 7, 2)
+        x = _normalised(inputs, filters, 7, 2)
         x = keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
     for stage, depth in enumerate(depths):
         for index in range(depth):
             stride = 2 if stage > 0 and index == 0 else 1
-            x = block(x, 64 * width * 2**stage, stride)
+            x = block(x, filters * 2**stage, stride)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, x, name=name or kind)
 

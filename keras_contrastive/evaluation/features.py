@@ -70,6 +70,20 @@ class FeatureExtractor:
             raise ValueError("The dataset must hold images. Received: none")
         return np.concatenate(features), np.concatenate(labels) if labelled else None
 
+    def of_clean(self, images: np.ndarray) -> np.ndarray:
+        """Returns features `(n, dim)` float32 of images that are ready and in memory.
+
+        Nothing is checked and no pipeline is built, which for a few hundred small
+        images would take longer than the trunk.
+
+        Args:
+            images: `(n, height, width, channels)` float32 in [0, 1], of the encoder's
+                size.
+        """
+        starts = range(0, len(images), self.batch_size)
+        batches = (images[start : start + self.batch_size] for start in starts)
+        return np.concatenate([self._features(tf.constant(x)).numpy() for x in batches])
+
     def _features(self, images: tf.Tensor) -> tf.Tensor:
         """Returns the features `(batch, dim)` of one batch."""
         shape = tuple(images.shape[1:])
@@ -98,17 +112,23 @@ def check_image_shape(encoder: keras.Layer, shape: tuple[int | None, ...]) -> No
             `image_shape`, as reloaded encoders; any other passes.
         shape: `(height, width, channels)`.
     """
+    stated = stated_shape(encoder)
+    if stated is None:
+        return
+    if any(None not in (a, b) and a != b for a, b in zip(stated, shape, strict=True)):
+        raise ValueError(
+            f"Images must have the encoder's shape {stated}; `image_size` "
+            f"resizes them, and leaves their channels. Received: images of {shape}"
+        )
+
+
+def stated_shape(encoder: keras.Layer) -> tuple[int | None, ...] | None:
+    """Returns the `(height, width, channels)` that a layer says it takes, or None."""
     stated = getattr(encoder, "image_shape", None)
     if stated is None:
         stated = getattr(encoder, "input_shape", None)
         stated = stated[1:] if isinstance(stated, tuple) else ()
-    if len(stated) != 3:
-        return
-    if any(None not in (a, b) and a != b for a, b in zip(stated, shape, strict=True)):
-        raise ValueError(
-            f"Images must have the encoder's shape {tuple(stated)}; `image_size` "
-            f"resizes them, and leaves their channels. Received: images of {shape}"
-        )
+    return tuple(stated) if len(stated) == 3 else None
 
 
 def extract_features(

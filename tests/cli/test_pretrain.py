@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.callbacks.representation_monitor import NAMES
 from keras_contrastive.cli import pretrain
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
@@ -32,6 +33,7 @@ def test_a_run_folder_holds_everything(finished):
         "neighbours.png",
         "evaluation.md",
         "evaluation.json",
+        "pair_similarities.json",
     }
     config = json.loads((finished / "config.json").read_text())
     assert config["settings"]["epochs"] == 4
@@ -40,6 +42,12 @@ def test_a_run_folder_holds_everything(finished):
     assert history["epoch"] == [0, 1, 2, 3]
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["knn_accuracy"]).any()
+    assert np.isfinite([history[x] for x in (*NAMES, "alignment")]).all()
+    # Positives nearer than negatives, and more so with training.
+    pairs = kc.callbacks.read_pairs(finished / "pair_similarities.json")
+    assert list(pairs) == [0, 1, 2, 3, 4]
+    apart = [x.positive_mean - x.negative_mean for x in pairs.values()]
+    assert 0 < apart[0] < apart[-1]
     for picture in finished.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size > 5000
@@ -110,7 +118,8 @@ def test_a_run_that_was_killed_ends_as_if_it_was_not(
     # The third epoch is in the history and not in the checkpoint.
     assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2]
     assert main([*arguments, "--resume"]) == 0
-    assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2, 3]
+    for name in ("history.csv", "pair_similarities.json"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
     for ours, theirs in zip(weights(folder), weights(finished), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

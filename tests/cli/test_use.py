@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
+from keras_contrastive.cli import images
 from keras_contrastive.cli.main import main
 
 
@@ -17,6 +18,8 @@ def test_evaluate_prints_the_table(finished, data, capsys):
     assert "raw pixels" in out
     assert "kNN, 1/class" in out
     assert "kNN, 5/class" not in out
+    assert "Nothing was chosen on 'test': its images were read once" in out
+    assert "Transfer" not in out
     assert (
         main(
             [
@@ -41,6 +44,7 @@ def test_finetune_writes_a_classifier(finished, data, tmp_path, capsys):
     out = capsys.readouterr().out
     assert f"with 20 labels a class: {result['accuracy']:.1%}" in out
     assert "Labels: " not in out
+    assert "Nothing was chosen on 'test'" in out
     served = tf.saved_model.load(str(run / "finetuned" / "classifier"))
     assert [x.decode() for x in served.class_names().numpy()] == result["class_names"]
     test = kc.data.load("contrastive_digits", "test")
@@ -124,9 +128,40 @@ def test_a_saved_model_that_is_not_ours_is_named(command, data, tmp_path, capsys
     assert "export_encoder" in capsys.readouterr().err
 
 
-def test_a_set_that_does_not_fit_is_named(finished, data, capsys, tmp_path):
-    encoder = kc.encoders.create("convnet", (16, 16, 3))
-    kc.export.export_encoder(encoder, tmp_path / "rgb")
-    arguments = [f"--encoder_dir={tmp_path / 'rgb'}", "--dataset=contrastive_digits"]
-    assert main(["evaluate", *arguments]) == 2
-    assert "3 channels" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("command", "channels"), [("evaluate", 2), ("finetune", 2), ("finetune", 3)]
+)
+def test_a_set_that_does_not_fit_is_named(command, channels, data, capsys, tmp_path):
+    encoder = kc.encoders.create("convnet", (16, 16, channels))
+    kc.export.export_encoder(encoder, tmp_path / "other")
+    arguments = [f"--encoder_dir={tmp_path / 'other'}", "--dataset=contrastive_digits"]
+    if command == "finetune":
+        arguments.append(f"--output_dir={tmp_path / 'out'}")
+    assert main([command, *arguments]) == 2
+    err = capsys.readouterr().err
+    assert f"--dataset must have images of {channels} channels" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_choices_are_made_on_validation_images(
+    finished, data, tmp_path, capsys, monkeypatch
+):
+    read = []
+    load = images.load
+
+    def spy(where, split, *sizes):
+        read.append(split)
+        return load(where, split, *sizes)
+
+    monkeypatch.setattr(images, "load", spy)
+    few = [f"--run={finished}", "--labels_per_class=2", "--split=validation"]
+    assert main(["evaluate", *few, "--draws=1"]) == 0
+    out = capsys.readouterr().out
+    assert "images of 'validation', with labels of 'train'" in out
+    assert "the test images, 'test', were not read" in out
+    arguments = [f"--output_dir={tmp_path / 'out'}", "--epochs=1"]
+    assert main(["finetune", *few, *arguments]) == 0
+    assert "the test images, 'test', were not read" in capsys.readouterr().out
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["split"] == result["held_out"] == "validation"
+    assert set(read) == {"train", "validation"}

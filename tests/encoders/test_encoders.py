@@ -22,6 +22,8 @@ def test_stems_and_widths():
     assert (first.kernel_size, first.strides) == ((3, 3), (1, 1))
     wide = kc.encoders.create("resnet18", (32, 32, 3), width=2)
     assert wide.output_shape == (None, 1024)
+    quarter = kc.encoders.create("resnet18", (32, 32, 3), width=0.25)
+    assert quarter.output_shape == (None, 128)
     image = kc.encoders.create("resnet18", (96, 96, 3))
     first = next(x for x in image.layers if isinstance(x, keras.layers.Conv2D))
     assert (first.kernel_size, first.strides) == ((7, 7), (2, 2))
@@ -91,8 +93,9 @@ def test_bad_input_is_named():
         kc.encoders.create("convnet", (None, 32, 3))
     with pytest.raises(ValueError, match=r"`stem`.*Received: 'x'"):
         kc.encoders.create("resnet18", (32, 32, 3), stem="x")
-    with pytest.raises(ValueError, match=r"`width`.*Received: 0"):
-        kc.encoders.create("resnet18", (32, 32, 3), width=0)
+    for width in (0, -1, 0.3):
+        with pytest.raises(ValueError, match=rf"`width`.*Received: {width}"):
+            kc.encoders.create("resnet18", (32, 32, 3), width=width)
     with pytest.raises(ValueError, match=r"`layers`.*Received: 4"):
         kc.encoders.projection_head(8, layers=4)
     with pytest.raises(ValueError, match=r"`projection_dim`.*Received: 0"):

@@ -112,7 +112,9 @@ def test_the_stack_is_compared_with_a_random_start(monkeypatch, capsys):
     images, labels = strokes(200)
     flat = images.reshape(200, -1), labels
     monkeypatch.setattr(module, "images_of", lambda *_: flat)
-    small = ["--units=16,16", "--rates=0.1,0.1", "--epochs=1", "--fine_tune_epochs=5"]
+    for name, budget in module.BUDGETS.items():
+        monkeypatch.setitem(module.BUDGETS, name, budget._replace(epochs=5))
+    small = ["--units=16,16", "--rates=0.1,0.1", "--epochs=1"]
     few = ["--budgets=100,all", "--draws=1", *small]
     monkeypatch.setattr("sys.argv", ["x", "--data_dir=x", *few])
     module.main()
@@ -130,6 +132,78 @@ def test_the_large_bank_is_searched_in_little_memory(monkeypatch, capsys):
     row = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert row["accuracy"] > 0.9
     assert row["extra_gib"] < 1
+
+
+def test_label_efficiency_goes_on_and_reads_the_test_images_last(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    module = benchmark("label_efficiency_cifar10")
+    read = []
+
+    def images_of(split, data_dir):
+        read.append(split)
+        rng = np.random.default_rng(len(split))
+        images = rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+        return images, np.arange(40) % 10
+
+    def train(method, images, epochs, rate, seed, make):
+        return make(), 1
+
+    small = {"name": "convnet", "filters": (4, 4, 4, 4)}
+    net = module.Net(small, "float32", 1, {"1%": (1, (1e-3, 1e-2))})
+    monkeypatch.setattr(module, "images_of", images_of)
+    monkeypatch.setattr(module.methods_cifar10, "train", train)
+    monkeypatch.setattr(module.kc.data, "load", lambda *_: None)
+    monkeypatch.setattr(module, "NETS", {"small": net})
+    monkeypatch.setattr(module, "BUDGETS", {"1%": 2})
+    few = ["x", "--data_dir=none", f"--kept={tmp_path}", "--budgets=1%", "--draws=2"]
+    monkeypatch.setattr("sys.argv", few)
+    module.main()
+    assert "test" not in read
+    first = (tmp_path / "rows.jsonl").read_text()
+    # Two rates for the first draw and one for the second, of both starts.
+    rows = [json.loads(line) for line in first.splitlines()]
+    assert [row.get("draw") for row in rows] == [0, 0, 1, None, 0, 0, 1, None]
+    monkeypatch.setattr("sys.argv", [*few, "--split=test"])
+    monkeypatch.setattr(module.kc.evaluation, "fine_tune", None)
+    module.main()
+    rows = (tmp_path / "rows.jsonl").read_text().removeprefix(first).splitlines()
+    rows = [json.loads(row) for row in rows]
+    assert [row["split"] for row in rows] == ["test"] * 5
+    assert "| small | 1% | " in capsys.readouterr().out
+
+
+def test_augmentation_is_timed_beside_stock_layers(monkeypatch, capsys):
+    few = ["x", "--sides=16", "--batch=4", "--turns=1", "--seconds=0.01"]
+    monkeypatch.setattr("sys.argv", few)
+    benchmark("augmentation").main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| 16 px, without blur",
+        "| 16 px, with blur",
+    ]
+    assert all(
+        int(cell.split()[0]) > 0 for row in rows for cell in row.split(" | ")[2:]
+    )
+
+
+def test_the_parts_of_a_step_add_up(monkeypatch, capsys):
+    few = ["x", "--batch_size=4", "--side=16", "--turns=1"]
+    monkeypatch.setattr("sys.argv", few)
+    benchmark("step_profile").main()
+    rows = [x.split(" | ") for x in capsys.readouterr().out.splitlines()[2:]]
+    *parts, whole = [float(row[1]) for row in rows if len(row) == 3]
+    assert abs(sum(parts) - whole) < 0.3 * len(parts)
+
+
+def test_every_axis_of_growth_has_a_step(monkeypatch):
+    module = benchmark("growth")
+    monkeypatch.setattr(module, "BATCH", 8)
+    for axis, point in {"image": 16, "queue": 16, "bank": 64, "views": 3}.items():
+        row = module.measure(axis, point, seconds=0.01)
+        assert row[axis] == point
+        assert row["images_per_second"] > 0
 
 
 def test_a_preset_is_made_and_measured_as_it_is_read(monkeypatch, tmp_path):
