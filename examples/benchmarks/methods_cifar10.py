@@ -133,7 +133,7 @@ def one(name, args):
     """Trains and measures one method; returns its row."""
     images = kc.data.load("cifar10", TRAIN, args.data_dir)
     epochs, most = (3, 30) if args.timing_only else (args.epochs, None)
-    kept = pathlib.Path(args.trunks or "") / f"{name} {args.seed}.keras"
+    kept = kept_at(args.trunks or "", name, args.seed)
     if args.split == "test" and kept.is_file():
         encoder, speed = keras.saving.load_model(kept), None
     else:
@@ -147,13 +147,20 @@ def one(name, args):
         return row
     split = "test" if args.split == "test" else VALIDATION
     held_out = kc.data.load("cifar10", split, args.data_dir)
-    bank, labels = kc.evaluation.extract_features(encoder, images)
-    queries, answers = kc.evaluation.extract_features(encoder, held_out)
-    sets = bank, labels, queries, answers
-    return row | {
-        "split": split,
-        "epochs": epochs,
-        "learning_rate": args.rate,
+    bank = kc.evaluation.extract_features(encoder, images)
+    row |= {"split": split, "epochs": epochs, "learning_rate": args.rate}
+    return row | accuracies(encoder, bank, held_out)
+
+
+def kept_at(folder, name, seed):
+    """Returns where a method's trunk is kept."""
+    return pathlib.Path(folder) / f"{name} {seed}.keras"
+
+
+def accuracies(encoder, bank, held_out):
+    """Returns kNN and linear accuracy in per cent; the bank is features and labels."""
+    sets = *bank, *kc.evaluation.extract_features(encoder, held_out)
+    return {
         "knn": round(100 * kc.evaluation.knn_accuracy(*sets), 1),
         "linear": round(100 * kc.evaluation.linear_probe(*sets, c=0.1), 1),
     }

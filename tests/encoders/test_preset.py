@@ -1,3 +1,4 @@
+import configparser
 import hashlib
 import io
 import json
@@ -246,6 +247,15 @@ def test_the_presets_of_the_package_are_what_their_cards_say():
         file = (zoo / name / "encoder.npz").read_bytes()
         assert hashlib.sha256(pack(encoder, half=True)).hexdigest() == card["sha256"]
         assert hashlib.sha256(file).hexdigest() == card["sha256"]
+
+
+def test_what_is_installed_holds_the_presets():
+    zoo = pathlib.Path(kc.encoders.__file__).parent / "zoo"
+    config = configparser.ConfigParser()
+    config.read(pathlib.Path(__file__).parents[2] / "setup.cfg")
+    pattern = config["options.package_data"]["keras_contrastive.encoders"]
+    files = {path for path in zoo.rglob("*") if path.is_file()}
+    assert set(zoo.parent.glob(pattern)) == files
 
 
 def test_a_preset_trains_in_a_keras_classifier_and_moves_elsewhere(tmp_path):

@@ -3,6 +3,9 @@ import json
 import pathlib
 
 import numpy as np
+import tensorflow as tf
+
+import keras_contrastive as kc
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks"
 
@@ -201,3 +204,44 @@ def test_every_axis_of_growth_has_a_step(monkeypatch):
         row = module.measure(axis, point, seconds=0.01)
         assert row[axis] == point
         assert row["images_per_second"] > 0
+
+
+def test_a_preset_is_made_and_measured_as_it_is_read(monkeypatch, tmp_path):
+    module = benchmark("make_presets")
+    rng = np.random.default_rng(0)
+
+    def images(count):
+        parts = {
+            "image": rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8),
+            "label": np.arange(count) % 2,
+            "id": np.arange(count),
+        }
+        return tf.data.Dataset.from_tensor_slices(parts)
+
+    monkeypatch.setattr(module.benchmark, "BATCH", 16)
+    train = images(240)
+    short = module.benchmark.train
+
+    def few_steps(*arguments):
+        return short(*arguments, most_steps=2)
+
+    monkeypatch.setattr(module.benchmark, "train", few_steps)
+    trunk = module.trained("SimCLR", train, 1, tmp_path)
+    again = module.trained("SimCLR", train, 1, tmp_path)
+    assert all(map(np.array_equal, trunk.get_weights(), again.get_weights()))
+    held_out = {"validation": images(20), "test": images(30)}
+    name, about = module.make("simclr", trunk, train, held_out, 1, tmp_path)
+    card = kc.encoders.presets["convnet_simclr_cifar10"]
+    assert name == card["name"]
+    assert about.keys() < card.keys()
+    assert about["settings"].keys() == card["settings"].keys()
+    encoder = kc.encoders.from_preset(tmp_path / name)
+    bank = kc.evaluation.extract_features(encoder, train)
+    measured = module.benchmark.accuracies(encoder, bank, held_out["test"])
+    assert about["accuracy"]["test"] == measured
+    assert set(module.PRESETS.values()) <= set(module.benchmark.METHODS)
+    for key, views in (
+        ("pirl_jigsaw", "pirl(32)"),
+        ("dae", "with Gaussian noise of 0.2"),
+    ):
+        assert module.card(key, 10)["settings"]["views"] == views
