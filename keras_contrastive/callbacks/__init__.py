@@ -5,7 +5,9 @@ from .collapse import CollapseWarning
 from .energy_monitor import EnergyMonitor, EnergyWarning
 from .feature_monitor import FeatureMonitor
 from .knn_monitor import KNNMonitor
+from .pair_recorder import PairRecorder, read_pairs
 from .representation_monitor import RepresentationMonitor
+from .tensor_board import TensorBoard
 
 __all__ = [
     "Backup",
@@ -14,5 +16,8 @@ __all__ = [
     "EnergyWarning",
     "FeatureMonitor",
     "KNNMonitor",
+    "PairRecorder",
     "RepresentationMonitor",
+    "TensorBoard",
+    "read_pairs",
 ]

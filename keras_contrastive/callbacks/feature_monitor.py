@@ -22,6 +22,9 @@ class FeatureMonitor(keras.callbacks.Callback):
         batch_size: Images a batch, for data that is not in batches yet.
         image_size: Side in pixels to resize the images to; None leaves them.
         encoder: The trunk; by default the `encoder` of the model in `fit`.
+        measure_first: Whether the first epoch of a `fit` is measured in any case.
+            False for a run that goes on, which then measures when it would have, had
+            it not been cut off.
 
     Raises:
         ValueError: If `every` is below 1; at the start of `fit` if there is no
@@ -35,6 +38,7 @@ class FeatureMonitor(keras.callbacks.Callback):
         batch_size: int,
         image_size: int | None,
         encoder: keras.Layer | None,
+        measure_first: bool = True,
     ):
         super().__init__()
         if every < 1:
@@ -44,6 +48,7 @@ class FeatureMonitor(keras.callbacks.Callback):
         self.batch_size = batch_size
         self.image_size = image_size
         self.encoder = encoder
+        self.measure_first = measure_first
         self._started = False
 
     def measured(self, extract: FeatureExtractor) -> dict[str, float]:
@@ -65,7 +70,7 @@ class FeatureMonitor(keras.callbacks.Callback):
                 f"`encoder=`. Received: {type(self.model).__name__} without one"
             )
         self._extract = FeatureExtractor(trunk, self.batch_size, self.image_size)
-        self._started = False
+        self._started = not self.measure_first
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the numbers, or NaN, into the logs."""

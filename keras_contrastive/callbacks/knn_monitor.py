@@ -42,6 +42,7 @@ class KNNMonitor(FeatureMonitor):
         image_size: Side in pixels to resize the images to; None leaves them.
         encoder: The trunk; by default the `encoder` of the model in `fit`.
         name: The key in the logs.
+        measure_first: Whether the first epoch of a `fit` is measured in any case.
 
     Raises:
         TypeError: If the data are none of the above.
@@ -60,8 +61,9 @@ class KNNMonitor(FeatureMonitor):
         image_size: int | None = None,
         encoder: keras.Layer | None = None,
         name: str = "knn_accuracy",
+        measure_first: bool = True,
     ):
-        super().__init__((name,), every, batch_size, image_size, encoder)
+        super().__init__((name,), every, batch_size, image_size, encoder, measure_first)
         for argument, value in (("k", k), ("batch_size", batch_size)):
             if value < 1:
                 raise ValueError(f"`{argument}` must be at least 1. Received: {value}")

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_contrastive.evaluation.batches import (
+    check_unit_range,
     clean_batches,
     examples,
     single_examples,
@@ -65,6 +66,11 @@ class RepresentationMonitor(FeatureMonitor):
         pairs: Two views of other images, two arrays `(m, height, width, channels)`,
             in place of `augment`.
         seed: Seed of the views.
+        measure_first: Whether the first epoch of a `fit` is measured in any case.
+
+    Attributes:
+        before: The features before training.
+        now: Those of the epoch that has just ended; None if it was not measured.
 
     Raises:
         TypeError: If the data are none of the above, or `augment` is not a layer.
@@ -84,14 +90,14 @@ class RepresentationMonitor(FeatureMonitor):
         augment: keras.Layer | None = None,
         pairs: tuple[Any, Any] | None = None,
         seed: int = 0,
+        measure_first: bool = True,
     ):
         names = NAMES if augment is None and pairs is None else (*NAMES, "alignment")
-        super().__init__(names, every, batch_size, None, encoder)
+        super().__init__(names, every, batch_size, None, encoder, measure_first)
         if size < 2:
             raise ValueError(f"`size` must be at least 2. Received: {size}")
         kept = single_examples(examples(images)).take(size)
-        batches = [x["image"] for x in clean_batches(kept, batch_size, image_size)]
-        self.images = tf.concat(batches, axis=0).numpy() if batches else np.empty(0)
+        self.images = _clean(kept, batch_size, image_size)
         if len(self.images) < 2:
             raise ValueError(
                 f"`images` must hold at least two images. Received: {len(self.images)}"
@@ -101,7 +107,7 @@ class RepresentationMonitor(FeatureMonitor):
                 "`augment` and `pairs` must not be given both: either makes the views. "
                 f"Received: {augment!r} and {len(pairs)} arrays"
             )
-        self.pairs = _checked_pairs(pairs) if augment is None else None
+        self.pairs = _checked_pairs(pairs, batch_size) if augment is None else None
         if augment is not None:
             self.pairs = _views(self.images, augment, seed, batch_size)
 
@@ -109,40 +115,39 @@ class RepresentationMonitor(FeatureMonitor):
         """Finds the trunk, and looks at its features before training."""
         super().on_train_begin(logs)
         self._warned: set[str] = set()
-        self._before = self._look(self._extract)
-        self._now: Look | None = None
+        self.before = self._look(self._extract)
+        self.now: Look | None = None
         self._first = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Writes the numbers, or NaN, into the logs; warns of a collapse."""
         logs = {} if logs is None else logs
-        self._now = None
+        self.now = None
         super().on_epoch_end(epoch, logs)
-        if self._now is not None:
+        if self.now is not None:
             self._warn(epoch + 1, logs)
             self._first = False
 
     def measured(self, extract: FeatureExtractor) -> dict[str, float]:
         """Returns the numbers; NaN if a feature is not finite."""
-        self._now = self._look(extract)
-        if not self._now.finite:
+        self.now = self._look(extract)
+        if not self.now.finite:
             return dict.fromkeys(self.names, float("nan"))
-        features = self._now.features
+        features = self.now.features
         numbers = [
             effective_rank(features),
             uniformity(features),
             feature_std(features),
         ]
-        if self._now.views is not None:
-            numbers.append(alignment(*self._now.views))
+        if self.now.views is not None:
+            numbers.append(alignment(*self.now.views))
         return dict(zip(self.names, numbers, strict=True))
 
     def _look(self, extract: FeatureExtractor) -> Look:
-        features, _ = extract(self.images)
+        features = extract.of_clean(self.images)
         if self.pairs is None:
             return Look(features)
-        first, second = (extract(view)[0] for view in self.pairs)
-        return Look(features, (first, second))
+        return Look(features, tuple(extract.of_clean(view) for view in self.pairs))
 
     def _warn(self, epoch: int, logs: dict[str, Any]) -> None:
         same = self.pairs is not None and np.array_equal(*self.pairs)
@@ -150,8 +155,8 @@ class RepresentationMonitor(FeatureMonitor):
             Evidence(
                 epoch=epoch,
                 first=self._first,
-                before=self._before,
-                now=self._now,
+                before=self.before,
+                now=self.now,
                 alike=bool((self.images == self.images[0]).all()),
                 same_pixels=same,
                 model=self.model,
@@ -161,6 +166,17 @@ class RepresentationMonitor(FeatureMonitor):
         if found is not None and found[0] not in self._warned:
             self._warned.add(found[0])
             warnings.warn(found[1], CollapseWarning, stacklevel=2)
+
+
+def _clean(
+    dataset: tf.data.Dataset, batch_size: int, image_size: int | None = None
+) -> np.ndarray:
+    """Returns images as the trunk takes them, `(n, height, width, channels)`."""
+    batches = []
+    for batch in clean_batches(dataset, batch_size, image_size):
+        check_unit_range(batch["image"])
+        batches.append(batch["image"])
+    return tf.concat(batches, axis=0).numpy() if batches else np.empty(0)
 
 
 def _views(
@@ -188,7 +204,9 @@ def _views(
     return views
 
 
-def _checked_pairs(pairs: tuple[Any, Any] | None) -> list[np.ndarray] | None:
+def _checked_pairs(
+    pairs: tuple[Any, Any] | None, batch_size: int
+) -> list[np.ndarray] | None:
     if pairs is None:
         return None
     views = [np.asarray(view) for view in pairs]
@@ -202,4 +220,4 @@ def _checked_pairs(pairs: tuple[Any, Any] | None) -> list[np.ndarray] | None:
         raise ValueError(
             f"`pairs` must hold at least two images. Received: {len(views[0])}"
         )
-    return views
+    return [_clean(examples(view), batch_size) for view in views]

@@ -1,4 +1,4 @@
-"""What a run's features look like: maps, neighbours, confusions, pairs of views."""
+"""What a run's features look like: maps, neighbours, confusions."""
 
 from typing import TYPE_CHECKING
 
@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from keras_contrastive import evaluation, export, plots
 from keras_contrastive.cli import images as images_
-from keras_contrastive.cli.methods import METHODS
-from keras_contrastive.cli.parts import load, make_encoder, make_policy
+from keras_contrastive.cli.parts import load
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
 from keras_contrastive.cli.splits import choose
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BANK, _NEIGHBOURS = 10_000, 20
-# Queries in the picture of neighbours, and what is shown of each; and images of whose
-# views all pairs are taken.
-_SHOWN, _NEAREST, _PAIRED = 10, 8, 500
+# Queries in the picture of neighbours, and what is shown of each.
+_SHOWN, _NEAREST = 10, 8
 
 
 def add_features(
@@ -38,22 +36,17 @@ def add_features(
         count: Images at most.
     """
     description = images_.describe(vars(settings))
+    if not description.num_classes:
+        return
     splits = choose(description, settings.train_split, settings.uses_labels)
     queries = load(settings, splits.queries).take(count)
     side = settings.image_size
     images = sized(queries, side)
+    # Below three points there is no map.
+    if len(images) < 3:
+        return
     encoder = export.load_encoder(folder.encoder)
     extract = evaluation.FeatureExtractor(encoder, image_size=side)
-    if METHODS[settings.method].pairs:
-        page.heading("Two views of an image, and views of two images", 3)
-        page.picture(
-            _pairs(settings, images[:_PAIRED], encoder),
-            "Cosines of features under the run's augmentation, before training and "
-            "after: the energy is pushed down for positives and up for negatives",
-        )
-    # Below three points there is no map.
-    if not description.num_classes or len(images) < 3:
-        return
     features, labels = extract(queries)
     page.heading(f"{len(features):,} images of {splits.queries!r}", 3)
     page.text("Hover over a point to see its image.")
@@ -95,21 +88,3 @@ def neighbours(
     count = min(_NEAREST, len(features) - 1)
     rows = evaluation.Index(features).nearest(features[shown], count, shown).rows
     return plots.plot_neighbours(images[shown], images, rows, labels[shown], labels)
-
-
-def _pairs(
-    settings: Settings, images: np.ndarray, encoder: export.SavedEncoder
-) -> "Figure":
-    """Returns histograms of all pairs of two views, untrained and trained."""
-    policy = make_policy(settings)
-    views = [policy(images, seed=[settings.seed, number]).numpy() for number in (0, 1)]
-    trunks = {
-        "before training": make_encoder(settings, images.shape[-1]),
-        "after training": encoder,
-    }
-    return plots.plot_pair_similarities(
-        {
-            name: tuple(evaluation.FeatureExtractor(trunk)(view)[0] for view in views)
-            for name, trunk in trunks.items()
-        }
-    )

@@ -4,7 +4,6 @@ import json
 import pathlib
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from keras_contrastive import evaluation, export
@@ -66,13 +65,16 @@ def run(given: dict[str, Any]) -> None:
     freeze_epochs = _freeze_epochs(given)
     found = source.find(given, trainable=True)
     out = _output_folder(given, found)
-    train, test = (found.load(x) for x in (found.train, found.held_out))
     names = found.description.class_names
-    budgets = [label_budgets.make(x, len(train), len(names)) for x in asked]
-    if any(one.per_class for one in budgets):
-        labels = np.array([x["label"] for x in train.as_numpy_iterator()])
-        flag = "label_share" if given["label_share"] else "labels_per_class"
-        label_budgets.check(budgets, labels, flag)
+    # Read here once, and not for each classifier.
+    train, test = (
+        evaluation.labelled(name, found.load(split), len(names))
+        for name, split in (("train", found.train), ("test", found.held_out))
+    )
+    count = len(train.labels)
+    budgets = [label_budgets.make(x, count, len(names)) for x in asked]
+    flag = "label_share" if given["label_share"] else "labels_per_class"
+    label_budgets.check(budgets, train.labels, flag)
     options = {
         "epochs": given["epochs"],
         "batch_size": given["batch_size"],
@@ -81,7 +83,7 @@ def run(given: dict[str, Any]) -> None:
         "freeze_epochs": freeze_epochs,
     }
     augment = _policy(given["augmentation"], found)
-    most = max(budgets, key=lambda x: x.per_class or len(train))
+    most = max(budgets, key=lambda x: x.per_class or count)
     for one in budgets:
         for draw in range(given["draws"]):
             if len(budgets) * given["draws"] > 1:

@@ -149,7 +149,19 @@ def define(values: flags.FlagValues) -> None:
         "Epochs between two backups; by default 1, or more where that would take more "
         "than 2% of the time.",
     )
-    whole("knn_every", None, 1, "Epochs between measurements of kNN accuracy.")
+    whole(
+        "knn_every",
+        None,
+        1,
+        "Epochs between measurements of kNN accuracy, of how images lie apart and of "
+        "how views of one lie together.",
+    )
+    switch(
+        "tensorboard",
+        False,
+        "Whether curves and views are written for TensorBoard, too, into the run's "
+        "folder (pip install tensorboard).",
+    )
 
 
 def closing() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_contrastive import plots
+from keras_contrastive import callbacks, plots
 from keras_contrastive.cli.commands import PROGRAM, Command
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.features_page import add_features
@@ -107,6 +107,15 @@ def _add_run(
     if folder.history.is_file() and (history := folder.read_history()):
         page.heading("Curves", 3)
         page.picture(plots.plot_curves(history), "Measures by epoch")
+        _add_path(page, {folder.path.name: history})
+    if folder.pairs.is_file():
+        page.heading("Energies of pairs over training", 3)
+        page.picture(
+            plots.plot_pair_similarities(callbacks.read_pairs(folder.pairs)),
+            "The energy of a pair is minus the cosine of its embeddings, which the "
+            "loss compares: training pushes it down for two views of an image and up "
+            "for views of two images. The same views of the same images every time",
+        )
     page.heading("Pictures", 3)
     for name, words in _WORDS.items():
         if (path := folder.path / f"{name}.png").is_file():
@@ -158,6 +167,23 @@ def _compare(
     measures = [x for x in ("loss", "knn_accuracy") if x in shared]
     if measures:
         page.picture(plots.plot_runs(histories, measures), "Measures that all have")
+    _add_path(page, histories)
+
+
+def _add_path(page: plots.HtmlPage, histories: Mapping[str, Any]) -> None:
+    """Adds the way of alignment and uniformity of those runs that have it."""
+    measured = {
+        name: history
+        for name, history in histories.items()
+        if {"alignment", "uniformity"} <= set(history)
+    }
+    if measured:
+        page.picture(
+            plots.plot_alignment_uniformity(measured),
+            "Alignment of two views against uniformity of all images, in the features, "
+            "from the ring to the disc. At the lower right all features are alike; "
+            "further left images are told apart, and further down their views are not",
+        )
 
 
 def _worth(

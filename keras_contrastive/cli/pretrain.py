@@ -8,8 +8,9 @@ import tensorflow as tf
 from absl import flags
 
 from keras_contrastive import callbacks, data, distribute, export
-from keras_contrastive.cli import arguments, images, options
+from keras_contrastive.cli import arguments, images, options, watching
 from keras_contrastive.cli import settings as settings_
+from keras_contrastive.cli.card import card
 from keras_contrastive.cli.commands import PROGRAM, Command
 from keras_contrastive.cli.energies import options as energy_options
 from keras_contrastive.cli.energies import pretrain as energies
@@ -24,9 +25,6 @@ from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
-
-# Images that watch the training: enough to follow it, few enough not to slow it.
-_BANK, _QUERIES = 10_000, 2_000
 
 
 def define(values: flags.FlagValues) -> None:
@@ -58,6 +56,7 @@ def define(values: flags.FlagValues) -> None:
 def run(given: dict[str, Any]) -> None:
     """Pretrains, or goes on with a run, and says what the features are worth."""
     given = images.given_in_full(given_in_full(given))
+    watching.check_board(given["tensorboard"])
     if _of_energy(given):
         energies.run(given)
         return
@@ -87,19 +86,26 @@ def run(given: dict[str, Any]) -> None:
     backup = callbacks.Backup(path, settings.checkpoint_every)
     model = prepare(settings, description, splits, backup, strategy)
     chief = distribute.is_chief(strategy)
+    tensorboard = given["tensorboard"]
     # Last, so that what cannot run leaves no folder behind.
     folder = folder or RunFolder.create(path, settings, chief)
-    train(settings, description, splits, folder, model, backup, chief)
+    train(settings, description, splits, folder, model, backup, chief, tensorboard)
     if not chief:
         return
     images.write_report(vars(settings), folder.path / "image_files.txt")
     # Of an end that was cut off.
-    shutil.rmtree(folder.encoder, ignore_errors=True)
+    for old in (folder.encoder, folder.preset):
+        shutil.rmtree(old, ignore_errors=True)
     export.export_encoder(model, folder.encoder)
     draw(settings, description, splits, folder, model)
     print(f"\nThe run is in {folder.path}: history, pictures, checkpoint and encoder.")
+    results = None
     if description.num_classes and given["evaluate_images"]:
-        report(settings, splits, folder, model.encoder, given["evaluate_images"])
+        count = given["evaluate_images"]
+        results = report(settings, splits, folder, model.encoder, count)
+    trained_on = f"{description.name} {splits.train}"
+    about = card(settings, trained_on, splits.test, results)
+    export.export_preset(model, folder.preset, about)
     folder.finish()
     labelled = "" if description.num_classes else " --image_dir=LABELLED_FOLDER"
     print(f"Next: {PROGRAM} finetune --run={folder.path}{labelled}")
@@ -137,6 +143,7 @@ def train(
     model: keras.Model,
     backup: callbacks.Backup,
     chief: bool,
+    tensorboard: bool,
 ) -> None:
     """Fits the model, from the step that it has come to."""
     count, steps = _size(settings, splits)
@@ -159,17 +166,16 @@ def train(
         )
         if count_ == 1:
             batches = batches.map(lambda x: x["views"][0])
-    watching = [backup]
+    beside = [
+        *watching.accuracy(settings, description, splits, first_epoch),
+        # It shows what stands before it.
+        *([Progress()] if chief else []),
+        *watching.spread(settings, description, splits, folder, first_epoch),
+    ]
     if chief:
-        watching = [Progress(), folder.log(first_epoch), backup]
-    if description.num_classes:
-        monitor = callbacks.KNNMonitor(
-            load(settings, splits.bank).take(_BANK),
-            load(settings, splits.queries).take(_QUERIES),
-            every=settings.knn_every,
-            image_size=settings.image_size,
-        )
-        watching.insert(0, monitor)
+        beside += [folder.log(first_epoch)]
+    if chief and tensorboard:
+        beside += [watching.board(folder, settings, splits.train)]
     resumed = f", from epoch {first_epoch + 1}" if model.steps_taken else ""
     print(
         f"{settings.method} with {settings.encoder} on {settings.dataset}, recipe "
@@ -178,15 +184,16 @@ def train(
     )
     for line in settings_.remarks(settings, count):
         print(line)
-    model.fit(
-        batches,
-        initial_epoch=first_epoch,
-        initial_batch=first_batch,
-        epochs=settings.epochs,
-        steps_per_epoch=steps,
-        callbacks=watching,
-        verbose=0,
-    )
+    with watching.collapse_told():
+        model.fit(
+            batches,
+            initial_epoch=first_epoch,
+            initial_batch=first_batch,
+            epochs=settings.epochs,
+            steps_per_epoch=steps,
+            callbacks=[*beside, backup],
+            verbose=0,
+        )
 
 
 def _size(settings: Settings, splits: Splits) -> tuple[int, int]:

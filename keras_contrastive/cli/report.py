@@ -73,8 +73,12 @@ def report(
     folder: RunFolder,
     encoder: keras.Model,
     count: int,
-) -> None:
-    """Prints and writes what the features are worth on the held-out split."""
+) -> list[evaluation.LabelEfficiency]:
+    """Prints and writes what the features are worth on the held-out split.
+
+    Returns:
+        The encoder's row of the table.
+    """
     train, test = (load(settings, x).take(count) for x in (splits.train, splits.test))
     untrained = make_encoder(settings, encoder.input_shape[-1])
     # Whoever compares this row with another must know that it has seen all labels.
@@ -102,3 +106,4 @@ def report(
     folder.table.write_text(markdown + "\n")
     numbers = {name: [vars(r) for r in rows] for name, rows in results.items()}
     (folder.path / "evaluation.json").write_text(json.dumps(numbers, indent=2) + "\n")
+    return results[pretrained]

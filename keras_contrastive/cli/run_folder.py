@@ -16,6 +16,7 @@ from keras_contrastive._files import replaced
 from keras_contrastive._version import __version__
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.settings import Settings
+from keras_contrastive.encoders.preset import IN_RUN
 
 _CONFIG = "config.json"
 
@@ -33,6 +34,8 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.checkpoint = self.path / "checkpoint.keras"
         self.encoder = self.path / "encoder"
+        self.pairs = self.path / "pair_similarities.json"
+        self.preset = self.path / IN_RUN
         self.table = self.path / "evaluation.md"
         self._end = self.path / "finished"
 
@@ -158,9 +161,10 @@ class RunFolder:
         """Drops the rows of epochs that the checkpoint does not have."""
         if not self.history.is_file():
             return
-        lines = self.history.read_text().splitlines(keepends=True)
+        # Bytes, for the ends of lines are to stay as CSV has them.
+        lines = self.history.read_bytes().splitlines(keepends=True)
         if not lines:
             return
         header, *rows = lines
         with replaced(self.history) as fresh:
-            fresh.write_text("".join([header, *rows[:epochs]]))
+            fresh.write_bytes(b"".join([header, *rows[:epochs]]))

@@ -11,6 +11,7 @@ from keras_contrastive.encoders.create import NAMES, create
 from keras_contrastive.encoders.decoder import DECODERS, create_decoder
 from keras_contrastive.encoders.heads import projection_head
 from keras_contrastive.encoders.mlp import mlp
+from keras_contrastive.encoders.preset import from_preset, presets
 from keras_contrastive.encoders.resnet import resnet
 from keras_contrastive.encoders.stock_batch_norm import check_splittable
 from keras_contrastive.encoders.tied_decoder import TiedDecoder
@@ -26,8 +27,10 @@ __all__ = [
     "create",
     "create_decoder",
     "from_backbone",
+    "from_preset",
     "local_statistics",
     "mlp",
+    "presets",
     "projection_head",
     "resnet",
     "split_statistics",

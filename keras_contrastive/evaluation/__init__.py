@@ -11,9 +11,11 @@ from .flat_spots import FlatSpots, SegmentSpots, flat_spots, flat_spots_between
 from .index import Index, Neighbours
 from .knn import knn_accuracy, knn_predict
 from .label_table import label_efficiency_table
+from .labelled import Labelled, labelled
 from .linear import linear_probe
 from .log_likelihood import LogLikelihood, mean_log_likelihood
 from .log_weights import LogPartitionEstimate
+from .pair_histogram import PairHistogram, pair_histogram
 from .quadrature import quadrature_kl
 from .representation import alignment, effective_rank, feature_std, uniformity
 from .sgd_probe import sgd_linear_probe
@@ -27,9 +29,11 @@ __all__ = [
     "FlatSpots",
     "Index",
     "LabelEfficiency",
+    "Labelled",
     "LogLikelihood",
     "LogPartitionEstimate",
     "Neighbours",
+    "PairHistogram",
     "SegmentSpots",
     "Transfer",
     "ais_log_partition",
@@ -48,8 +52,10 @@ __all__ = [
     "knn_predict",
     "label_efficiency",
     "label_efficiency_table",
+    "labelled",
     "linear_probe",
     "mean_log_likelihood",
+    "pair_histogram",
     "quadrature_kl",
     "sgd_linear_probe",
     "transfer",

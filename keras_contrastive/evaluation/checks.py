@@ -61,6 +61,44 @@ def checked_labels(name: str, labels: Any, count: int) -> np.ndarray:
     return labels
 
 
+def checked_rows(
+    name: str, rows: Any, count: int, length: int, several: bool = False
+) -> np.ndarray:
+    """Returns row numbers as an array, after checking shape, dtype and range.
+
+    Args:
+        name: The argument's name, for the error message.
+        rows: Integers from 0 to `count` - 1: `(length,)`, or `(length, k)` with k at
+            least 1.
+        count: Rows that there are to point at.
+        length: How many there have to be.
+        several: Whether each of them is a row of k, and not one number.
+
+    Returns:
+        The numbers in their shape.
+
+    Raises:
+        ValueError: For another rank or length, none at all, other numbers than
+            integers, or rows that there are not.
+    """
+    rows = np.asarray(rows)
+    if (
+        rows.ndim != 1 + several
+        or len(rows) != length
+        or not rows.size
+        or rows.dtype.kind not in "iu"
+        or rows.min() < 0
+        or rows.max() >= count
+    ):
+        shape = f"({length}, k)" if several else f"({length},)"
+        raise ValueError(
+            f"`{name}` must be integers from 0 to {count - 1}, of shape {shape}. "
+            f"Received: shape {rows.shape} of {rows.dtype}"
+            + (f" from {rows.min()} to {rows.max()}" if rows.size else "")
+        )
+    return rows
+
+
 def check_same_width(train_features: np.ndarray, test_features: np.ndarray) -> None:
     """Raises a ValueError where the two sets have features of different width."""
     if train_features.shape[1] != test_features.shape[1]:

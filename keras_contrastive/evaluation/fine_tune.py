@@ -64,7 +64,9 @@ def fine_tune(
         encoder: A Keras layer or model from images `(batch, height, width,
             channels)` to features `(batch, dim)`.
         train: A dataset of `{"image", "label", ...}`, one by one or in batches, or a
-            pair `(images, labels)` of arrays; uint8, or floats in [0, 1].
+            pair `(images, labels)` of arrays; uint8, or floats in [0, 1]. It is read
+            once to be checked: hand in what `labelled` made of it where several
+            classifiers are trained.
         test: The same for the test.
         num_classes: Labels are 0 to `num_classes - 1`.
         epochs: At least 1.

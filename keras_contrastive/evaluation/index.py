@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .checks import check_count, checked_features
+from .checks import check_count, checked_features, checked_rows
 from .nearest_rows import NearestRows, unit_rows_float32
 
 Backend = Literal["faiss", "exact"]
@@ -91,7 +91,9 @@ class Index:
                 f"Received: shape {queries.shape}"
             )
         check_count("k", k)
-        left = None if leave_out is None else self._checked_rows(leave_out, queries)
+        left = leave_out
+        if left is not None:
+            left = checked_rows("leave_out", left, len(self), len(queries))
         most = len(self) - (left is not None)
         if k > most:
             raise ValueError(f"`k` must be at most {most}. Received: {k}")
@@ -113,17 +115,3 @@ class Index:
         for block, cosines, found in self._search.blocks(queries, int(k)):
             similarity[block], rows[block] = cosines, found
         return Neighbours(similarity, rows)
-
-    def _checked_rows(self, leave_out: Any, queries: np.ndarray) -> np.ndarray:
-        rows = np.asarray(leave_out)
-        if (
-            rows.shape != (len(queries),)
-            or rows.dtype.kind not in "iu"
-            or rows.min() < 0
-            or rows.max() >= len(self)
-        ):
-            raise ValueError(
-                f"`leave_out` must be a row from 0 to {len(self) - 1} for each of the "
-                f"{len(queries)} queries. Received: {leave_out!r}"
-            )
-        return rows

@@ -1,7 +1,7 @@
 """Labelled images for training: read once to be checked, drawn from, in batches."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +13,42 @@ Augment = Callable[..., tf.Tensor]
 _SHUFFLE_BUFFER = 10_000
 
 
-def labelled(
-    name: str, source: Any, num_classes: int
-) -> tuple[tf.data.Dataset, np.ndarray]:
-    """Returns a dataset of single examples and its labels `(n,)`, checked."""
+class Labelled(NamedTuple):
+    """What `labelled` returns.
+
+    Attributes:
+        examples: Elements of `{"image", "label"}`, one by one.
+        labels: In their order, `(n,)`.
+    """
+
+    examples: tf.data.Dataset
+    labels: np.ndarray
+
+
+def labelled(name: str, source: Any, num_classes: int) -> Labelled:
+    """Reads a set once, to check it and to know its labels.
+
+    Args:
+        name: The argument's name, for the error message.
+        source: As for `fine_tune`; what this function returned is not read
+            again.
+        num_classes: Labels are from 0 to below it.
+
+    Raises:
+        ValueError: If labels are missing or out of range, there are no images, or
+            pixels are outside [0, 1].
+    """
+    found = source if isinstance(source, Labelled) else _read(name, source)
+    labels = found.labels
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise ValueError(
+            f"The labels of `{name}` must be in 0 to {num_classes - 1}. "
+            f"Received: {labels.min()} to {labels.max()}"
+        )
+    return found
+
+
+def _read(name: str, source: Any) -> Labelled:
     dataset = examples(source)
     if not has_labels(dataset):
         raise ValueError(
@@ -35,12 +67,7 @@ def labelled(
             )
     labels = np.array([label for label, _ in facts])
     labels = checked_labels(f"the labels of {name}", labels, len(labels))
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise ValueError(
-            f"The labels of `{name}` must be in 0 to {num_classes - 1}. "
-            f"Received: {labels.min()} to {labels.max()}"
-        )
-    return dataset, labels
+    return Labelled(dataset, labels)
 
 
 def subset(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_contrastive.encoders import weight_levels
 from keras_contrastive.export.folder import new_folder
+from keras_contrastive.export.trunk import trunk_of
 
 _CARD = "keras_contrastive.json"
 _FORMAT = 1
@@ -34,19 +35,9 @@ def export_encoder(model_or_trunk: keras.Model, path: str | os.PathLike) -> None
         ValueError: If the trunk is not built.
         FileExistsError: If the folder is there and not empty; nothing is overwritten.
     """
-    trunk = getattr(model_or_trunk, "encoder", model_or_trunk)
-    if not isinstance(trunk, keras.Model):
-        raise TypeError(
-            "`model_or_trunk` must be a model with an `encoder`, or a Keras model from "
-            f"images to features. Received: {type(model_or_trunk).__name__}"
-        )
-    shape = trunk.input_shape if trunk.built else None
-    if not isinstance(shape, tuple):
-        raise ValueError(
-            "`model_or_trunk` must be built with one input. Received: input shape "
-            f"{shape}"
-        )
+    trunk = trunk_of(model_or_trunk)
     path = new_folder(path)
+    shape = trunk.input_shape
     signature = [keras.InputSpec(shape=shape, dtype="float32", name="images")]
 
     def inference(images):

@@ -1,5 +1,6 @@
 """Pictures as matplotlib figures: of runs, embeddings and views, and of energies."""
 
+from keras_contrastive.plots.alignment_uniformity import plot_alignment_uniformity
 from keras_contrastive.plots.chain import plot_chain
 from keras_contrastive.plots.confusion import plot_confusion
 from keras_contrastive.plots.curves import plot_curves
@@ -23,6 +24,7 @@ from keras_contrastive.plots.views import plot_views
 __all__ = [
     "HtmlPage",
     "html_map",
+    "plot_alignment_uniformity",
     "plot_chain",
     "plot_confusion",
     "plot_curves",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_contrastive.evaluation.checks import checked_rows
 from keras_contrastive.plots.image_sheet import (
     GAP,
     as_images,
@@ -47,7 +48,8 @@ def plot_neighbours(
     """
     queries = unit_range(as_images("queries", queries, None, 1))
     # Only those that are shown are read: `images` may be large.
-    images, rows = np.asarray(images), _checked_rows(rows, len(queries), len(images))
+    images = np.asarray(images)
+    rows = checked_rows("rows", rows, len(images), len(queries), several=True)
     found = unit_range(as_images("images", images[rows.ravel()], None, 1))
     if found.shape[1:] != queries.shape[1:]:
         raise ValueError(
@@ -100,20 +102,3 @@ def _right(
                 f"`{name}` must be of shape ({wanted},). Received: shape {given.shape}"
             )
     return labels[rows] == query_labels[:, None]
-
-
-def _checked_rows(rows: Any, queries: int, images: int) -> np.ndarray:
-    rows = np.asarray(rows)
-    if (
-        rows.ndim != 2
-        or len(rows) != queries
-        or not rows.size
-        or rows.dtype.kind not in "iu"
-        or rows.min() < 0
-        or rows.max() >= images
-    ):
-        raise ValueError(
-            f"`rows` must be integers from 0 to {images - 1}, of shape ({queries}, k). "
-            f"Received: shape {rows.shape} of {rows.dtype}"
-        )
-    return rows

@@ -1,63 +1,105 @@
-"""The energy as contrastive learning sees it: positives together, negatives apart."""
+"""The energy as contrastive learning sees it: positives pushed down, negatives up."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_contrastive.evaluation.representation import unit_rows
+from keras_contrastive.evaluation.pair_histogram import PairHistogram, pair_histogram
 from keras_contrastive.plots.figure import new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BINS = np.linspace(-1, 1, 61)
+# Of the room between two moments, what the highest bar of either side takes.
+_REACH = 0.42
 
 
-def plot_pair_similarities(moments: Mapping[str, tuple[Any, Any]]) -> "Figure":
-    """Draws histograms of the cosines of positive and of negative pairs.
+def plot_pair_similarities(
+    moments: Mapping[Any, PairHistogram | tuple[Any, Any]],
+) -> "Figure":
+    """Draws the energies of positive and of negative pairs, moment by moment.
 
-    The energy of a pair is minus its cosine: training pushes it down for positives,
-    which move to the right, and up for negatives.
+    The energy of a pair is minus its cosine: training pushes it down for positives and
+    up for negatives.
 
     Args:
-        moments: By name, such as "before" and "after": embeddings `(n, dim)` of the
-            first and of the second view of n images, at least 2. A positive pair is
-            one image's two views, a negative one two images'.
+        moments: By name, from the left to the right; a number is the epochs trained, as
+            `kc.callbacks.read_pairs` returns them. Histograms, or embeddings `(n, dim)`
+            of the first and of the second view of n images, at least 2. A positive pair
+            is one image's two views, a negative one two images'.
 
     Returns:
-        A figure with a panel a moment, one below the other.
+        A figure: at each moment the positives' histogram to the left and the negatives'
+        to the right, each as wide as the other where it is widest, and lines through
+        their means.
 
     Raises:
         ValueError: If there is no moment, or shapes do not fit.
     """
     if not moments:
         raise ValueError("`moments` must hold at least one. Received: none")
-    figure = new_figure(6, 0.6 + 1.9 * len(moments))
-    axes = figure.subplots(len(moments), 1, sharex=True, squeeze=False)[:, 0]
-    for ax, (name, views) in zip(axes, moments.items(), strict=True):
-        cosines = _cosines(name, *views)
-        positive = np.diag(cosines)
-        negative = cosines[~np.eye(len(cosines), dtype=bool)]
-        for values, color, words in (
-            (negative, "tab:red", "negatives"),
-            (positive, "tab:blue", "positives"),
-        ):
-            label = f"{words}, mean {values.mean():.2f}"
-            ax.hist(values, _BINS, density=True, color=color, alpha=0.5, label=label)
-        ax.set_title(name, fontsize=10)
-        ax.set_yticks([])
-        ax.spines[["top", "left", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize=8, loc="upper left")
-    axes[-1].set_xlabel("cosine of a pair: its energy with the sign turned")
+    found = {name: _histogram(name, value) for name, value in moments.items()}
+    figure = new_figure(max(1.3 * len(found) + 0.8, 5.6), 3.8)
+    ax = figure.subplots()
+    for side, kind, color, words in (
+        (-1, "positive", "tab:blue", "positives: two views of an image"),
+        (1, "negative", "tab:red", "negatives: views of two images"),
+    ):
+        for place, histogram in enumerate(found.values()):
+            _draw_side(ax, place, getattr(histogram, f"{kind}s"), side, color)
+        means = [-getattr(x, f"{kind}_mean") for x in found.values()]
+        ax.plot(range(len(means)), means, "o-", color=color, label=words, markersize=4)
+    ax.set_xticks(range(len(found)), [_words(name) for name in found], fontsize=9)
+    ax.set_xlim(-0.6, len(found) - 0.4)
+    ax.set_ylabel("energy of a pair: minus its cosine", fontsize=9)
+    ax.tick_params(labelsize=9)
+    ax.grid(axis="y", color="0.9")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
-def _cosines(name: str, first: Any, second: Any) -> np.ndarray:
-    first, second = np.asarray(first), np.asarray(second)
-    if first.shape != second.shape or first.ndim != 2 or len(first) < 2:
+def _draw_side(
+    ax: "Axes", place: int, counts: np.ndarray, side: int, color: str
+) -> None:
+    """Draws a histogram that lies on its side, from its place to one side."""
+    # What no pair is in would be a line along the whole axis.
+    filled = np.flatnonzero(counts)
+    low, high = filled[0], filled[-1] + 1
+    # As wide as the number of pairs allows: a few in each narrow bin are mere noise.
+    width = max(1, round((high - low) / (2 * counts.sum() ** (1 / 3))))
+    # At the end that is far from the highest cosine, beyond which there is none.
+    room = -(high - low) % width
+    bars = np.pad(counts[low:high], (room, 0)).reshape(-1, width).sum(axis=1)
+    # Energies fall where cosines rise.
+    edges = 1 - 2 / len(counts) * (low - room + width * np.arange(len(bars) + 1))
+    ax.stairs(
+        place + side * _REACH * bars / bars.max(),
+        edges,
+        baseline=place,
+        orientation="horizontal",
+        fill=True,
+        color=color,
+        alpha=0.45,
+    )
+
+
+def _histogram(name: Any, value: PairHistogram | tuple[Any, Any]) -> PairHistogram:
+    if isinstance(value, PairHistogram):
+        return value
+    try:
+        return pair_histogram(*value)
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            "`moments` must hold two views (n, dim) of at least 2 images. "
-            f"Received: {name!r} with shapes {first.shape} and {second.shape}"
-        )
-    return unit_rows(first) @ unit_rows(second).T
+            "`moments` must hold histograms, or two views (n, dim) of at least 2 "
+            f"images. Received: {name!r}: {error}"
+        ) from error
+
+
+def _words(name: Any) -> str:
+    if not isinstance(name, int):
+        return str(name)
+    return f"after epoch {name}" if name else "before training"

@@ -30,7 +30,8 @@ def test_a_run_is_shown_on_one_page(finished, data, tmp_path, capsys):
         "t-SNE: t-SNE 1",
         "An image a class, and those with the nearest features",
         "Classes by the 20 nearest",
-        "Cosines of features under",
+        "Energies of pairs over training",
+        "Alignment of two views against uniformity",
     ):
         assert shown in text, shown
     # A dot an image in each of the two maps.
@@ -45,6 +46,7 @@ def test_runs_are_compared(finished, of_energy, data, tmp_path):
     assert "<tr><td>method</td><td>simclr</td><td>cd</td></tr>" in table
     assert "<td>linear, 1 labels a class</td>" in table
     assert "Measures that all have" in table
+    assert "Alignment of two views" in text[: text.index("<h2>")]
     assert text.count("<h2>") == 2
     for shown in ("The energy, low where it is dark", "epoch 1", "epoch 2"):
         assert shown in text
@@ -59,6 +61,7 @@ def test_a_run_that_was_cut_off_shows_what_is_there(finished, data, tmp_path):
     text = report(tmp_path / "page.html", cut)
     assert "has not come to its end" in text
     assert "Measures by epoch" in text
+    assert "Energies of pairs over training" in text
     assert "<circle" not in text
     assert main(["plot", str(cut)]) == 0
     assert (cut / "report.html").is_file()

@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 
 import keras
@@ -6,9 +7,11 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.callbacks.representation_monitor import NAMES
 from keras_contrastive.cli import pretrain
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
+from tests.cli.resolved import settings
 
 
 def weights(folder):
@@ -23,12 +26,14 @@ def test_a_run_folder_holds_everything(finished):
         "history.csv",
         "checkpoint.keras",
         "encoder",
+        "preset",
         "views.png",
         "curves.png",
         "embedding.png",
         "neighbours.png",
         "evaluation.md",
         "evaluation.json",
+        "pair_similarities.json",
     }
     config = json.loads((finished / "config.json").read_text())
     assert config["settings"]["epochs"] == 4
@@ -37,6 +42,12 @@ def test_a_run_folder_holds_everything(finished):
     assert history["epoch"] == [0, 1, 2, 3]
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["knn_accuracy"]).any()
+    assert np.isfinite([history[x] for x in (*NAMES, "alignment")]).all()
+    # Positives nearer than negatives, and more so with training.
+    pairs = kc.callbacks.read_pairs(finished / "pair_similarities.json")
+    assert list(pairs) == [0, 1, 2, 3, 4]
+    apart = [x.positive_mean - x.negative_mean for x in pairs.values()]
+    assert 0 < apart[0] < apart[-1]
     for picture in finished.glob("*.png"):
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size > 5000
@@ -52,6 +63,29 @@ def test_the_exported_encoder_is_the_checkpoint_s(finished):
     np.testing.assert_array_equal(
         encoder(images.astype("float32")), model.encoder(images.astype("float32"))
     )
+
+
+def test_a_run_is_a_preset(finished):
+    model = keras.saving.load_model(finished / "checkpoint.keras")
+    encoder = kc.encoders.from_preset(finished)
+    for ours, theirs in zip(encoder.weights, model.encoder.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    # Its folder is all of it, and may go elsewhere.
+    assert kc.encoders.from_preset(finished / "preset").built
+    card = json.loads((finished / "preset" / "card.json").read_text())
+    assert card["method"] == "simclr"
+    assert card["data"] == "contrastive_digits train, without labels"
+    rows = json.loads((finished / "evaluation.json").read_text())
+    assert card["accuracy"] == {
+        "split": "test",
+        "budgets": rows["pretrained encoder"],
+    }
+    # The command that it names resolves to the run's settings.
+    program, name, *flags = shlex.split(card["command"])
+    assert (program, name) == ("keras-contrastive", "pretrain")
+    config = json.loads((finished / "config.json").read_text())["settings"]
+    of_its_place = {"data_dir": None, "checkpoint_every": None}
+    assert vars(settings(*flags)) == config | of_its_place
 
 
 @pytest.mark.parametrize("flags", [[], ["--steps_per_execution=3"]])
@@ -84,7 +118,8 @@ def test_a_run_that_was_killed_ends_as_if_it_was_not(
     # The third epoch is in the history and not in the checkpoint.
     assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2]
     assert main([*arguments, "--resume"]) == 0
-    assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2, 3]
+    for name in ("history.csv", "pair_similarities.json"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
     for ours, theirs in zip(weights(folder), weights(finished), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import keras_contrastive as kc
@@ -24,6 +25,7 @@ def test_two_workers_pretrain_in_one_folder(tmp_path):
         "--global_batch_size=256",
         "--epochs=2",
         "--evaluate_images=0",
+        "--tensorboard",
     ]
     processes = []
     for index in range(2):
@@ -43,5 +45,8 @@ def test_two_workers_pretrain_in_one_folder(tmp_path):
     assert "worker 0 of 2 (the chief, which writes)" in printed[0]
     folder = RunFolder(tmp_path / "run")
     assert folder.read_history()["epoch"] == [0, 1]
+    assert np.isfinite(folder.read_history()["alignment"]).all()
+    assert list(kc.callbacks.read_pairs(folder.pairs)) == [0, 1, 2]
+    assert (folder.path / "tensorboard" / "train").is_dir()
     assert not folder.unfinished
     assert folder.encoder.is_dir()

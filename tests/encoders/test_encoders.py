@@ -84,25 +84,6 @@ def test_heads(layers, count):
     np.testing.assert_allclose(out.std(0), 1, atol=1e-2)
 
 
-def test_a_backbone_of_keras_applications_takes_unit_images():
-    backbone = keras.applications.MobileNetV2(
-        include_top=False, weights=None, input_shape=(32, 32, 3), alpha=0.35
-    )
-    encoder = kc.encoders.from_backbone(backbone, pixel_range=(-1, 1))
-    images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
-    expected = np.asarray(backbone(images * 2 - 1)).mean((1, 2))
-    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
-    assert encoder.trainable_variables[0] is backbone.trainable_variables[0]
-
-
-def test_a_backbone_with_a_pyramid_gives_its_last_map():
-    inputs = keras.Input((8, 8, 3))
-    first = keras.layers.Conv2D(2, 3)(inputs)
-    second = keras.layers.Conv2D(5, 3)(first)
-    pyramid = keras.Model(inputs, {"P1": first, "P2": second})
-    assert kc.encoders.from_backbone(pyramid).output_shape == (None, 5)
-
-
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"`name`.*convnet.*Received: 'vgg'"):
         kc.encoders.create("vgg", (32, 32, 3))
@@ -119,5 +100,3 @@ def test_bad_input_is_named():
         kc.encoders.projection_head(8, layers=4)
     with pytest.raises(ValueError, match=r"`projection_dim`.*Received: 0"):
         kc.encoders.projection_head(8, 0)
-    with pytest.raises(TypeError, match=r"`model`.*Received: "):
-        kc.encoders.from_backbone(keras.layers.Dense(3))

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
-from keras_contrastive.evaluation import class_balanced_subset, fine_tune
+from keras_contrastive.evaluation import class_balanced_subset, fine_tune, labelled
 from keras_contrastive.export import export_encoder, load_encoder
 from tests.evaluation.nets import bars, fit, trunk
 
@@ -181,3 +181,29 @@ def test_other_bad_input():
         fit(lambda images: images)
     with pytest.raises(ValueError, match="`num_classes` must be at least 2"):
         fine_tune(trunk(), bars(9, 0), bars(9, 0), 1)
+
+
+def test_what_was_read_is_not_read_again():
+    images, labels = bars(24, 0)
+    begun = []
+
+    def elements():
+        begun.append(1)
+        yield from zip(images, labels, strict=True)
+
+    spec = tf.TensorSpec(images.shape[1:]), tf.TensorSpec((), tf.int64)
+    data = tf.data.Dataset.from_generator(elements, output_signature=spec)
+    options = {"num_classes": 3, "epochs": 2, "batch_size": 8}
+    plain = fine_tune(trunk(), data, (images, labels), **options)
+    # To be checked, and for each epoch.
+    assert len(begun) == 3
+    begun.clear()
+    train = labelled("train", data, 3)
+    np.testing.assert_array_equal(train.labels, labels)
+    assert len(begun) == 1
+    for _ in range(2):
+        again = fine_tune(trunk(), train, (images, labels), **options)
+    assert len(begun) == 1 + 2 * 2
+    assert again.history.keys() == plain.history.keys()
+    with pytest.raises(ValueError, match="labels of `train` must be in 0 to 1"):
+        fine_tune(trunk(), train, (images, labels), **{**options, "num_classes": 2})

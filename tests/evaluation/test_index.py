@@ -81,9 +81,9 @@ def test_without_a_word_the_library_is_taken_where_it_is(monkeypatch):
         ({"k": 0}, "`k` must be at least 1"),
         ({"k": 21}, "`k` must be at most 20"),
         ({"k": 20, "leave_out": [0, 1]}, "`k` must be at most 19"),
-        ({"leave_out": [0]}, "`leave_out` must be a row"),
-        ({"leave_out": [0, 20]}, "`leave_out` must be a row"),
-        ({"leave_out": [0.0, 1.0]}, "`leave_out` must be a row"),
+        ({"leave_out": [0]}, "`leave_out` must be integers from 0 to 19"),
+        ({"leave_out": [0, 20]}, "`leave_out` must .* from 0 to 20"),
+        ({"leave_out": [0.0, 1.0]}, "`leave_out` must be integers from 0 to 19"),
         ({"queries": np.full((2, 12), np.nan)}, "`queries` must be finite"),
     ],
 )

@@ -109,7 +109,9 @@ def test_the_stack_is_compared_with_a_random_start(monkeypatch, capsys):
     images, labels = strokes(200)
     flat = images.reshape(200, -1), labels
     monkeypatch.setattr(module, "images_of", lambda *_: flat)
-    small = ["--units=16,16", "--rates=0.1,0.1", "--epochs=1", "--fine_tune_epochs=5"]
+    for name, budget in module.BUDGETS.items():
+        monkeypatch.setitem(module.BUDGETS, name, budget._replace(epochs=5))
+    small = ["--units=16,16", "--rates=0.1,0.1", "--epochs=1"]
     few = ["--budgets=100,all", "--draws=1", *small]
     monkeypatch.setattr("sys.argv", ["x", "--data_dir=x", *few])
     module.main()

@@ -16,13 +16,16 @@ import keras
 import pytest
 
 from tests.contracts import energy_zoo, zoo
-from tests.tpu.stable_hlo import stable_hlo
 
 TOPOLOGY = "v5e:2x2"
 # A Python that has jax and libtpu, where this one has not.
 PYTHON = os.environ.get("KERAS_CONTRASTIVE_TPU_PYTHON")
 COMPILE = pathlib.Path(__file__).with_name("compile_for_tpu.py")
 NAMES = [*zoo.MODELS, *energy_zoo.MODELS]
+STABLE_HLO = pathlib.Path(__file__).parents[2] / "examples/benchmarks/gpu/stable_hlo.py"
+_spec = importlib.util.spec_from_file_location("stable_hlo", STABLE_HLO)
+stable_hlo = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(stable_hlo)
 
 
 def missing():
@@ -54,7 +57,7 @@ def written(name, folder):
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), jit_compile=True)
     batch = next(iter(model._prepared(home.dataset(name), training=True)))
     path = folder / f"{len(list(folder.iterdir()))}.mlir"
-    path.write_text(stable_hlo(model.train_step, batch))
+    path.write_text(stable_hlo.stable_hlo(model.train_step, batch))
     return path
 
 

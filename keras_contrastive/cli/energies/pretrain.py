@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_contrastive import callbacks, distribute, optimizers
-from keras_contrastive.cli import images
+from keras_contrastive.cli import images, watching
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS, make_energy
 from keras_contrastive.cli.energies.points import Points, pixels_of
 from keras_contrastive.cli.energies.report import Film, draw, likelihood
@@ -43,7 +43,7 @@ def run(given: dict[str, Any]) -> None:
     chief = distribute.is_chief(strategy)
     # Last, so that what cannot run leaves no folder behind.
     folder = folder or RunFolder.create(path, settings, chief)
-    train(settings, points, folder, model, backup, chief)
+    train(settings, points, folder, model, backup, chief, given["tensorboard"])
     if not chief:
         return
     draw(model, points, folder)
@@ -86,6 +86,7 @@ def train(
     model: keras.Model,
     backup: callbacks.Backup,
     chief: bool,
+    tensorboard: bool,
 ) -> None:
     """Fits the model, from the step that it has come to."""
     steps = points.count // settings.batch_size
@@ -97,16 +98,18 @@ def train(
         f"{model.energy.event_shape} {kind} of {settings.dataset}: {points.count} "
         f"points, {settings.epochs} epochs of {steps} steps{resumed}"
     )
-    watching = [callbacks.EnergyMonitor(points.some(held_out=True))]
+    beside = [callbacks.EnergyMonitor(points.some(held_out=True))]
     if chief:
-        watching += [Film(points, folder), Progress(), folder.log(first_epoch)]
+        beside += [Film(points, folder), Progress(), folder.log(first_epoch)]
+    if chief and tensorboard:
+        beside += [watching.board(folder)]
     model.fit(
         points.batches(first_epoch, first_batch),
         initial_epoch=first_epoch,
         initial_batch=first_batch,
         epochs=settings.epochs,
         steps_per_epoch=steps,
-        callbacks=[*watching, backup],
+        callbacks=[*beside, backup],
         verbose=0,
     )
 
