@@ -104,9 +104,27 @@ def loss(times, one, two):
 
 
 def devices(batch, steps):
-    """Prints what two logical devices lose against one."""
-    times = in_turn([warm(strategy_of(r), batch, steps) for r in (1, 2)])
-    loss(times, "one device", "two")
+    """Prints what two logical devices lose against one; each calls this file again."""
+    one, two = (functools.partial(alone, r, batch, steps) for r in (1, 2))
+    loss(in_turn([one, two], turns=5), "one device", "two")
+
+
+def alone(replicas, batch, steps):
+    """Returns milliseconds a step of some logical devices in a process of their own."""
+    command = [sys.executable, __file__, "device", f"--replicas={replicas}"]
+    command += [f"--batch={batch}", f"--steps={steps}"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return float(run.stdout.split()[-1])
+
+
+def device(batch, steps, replicas):
+    """One process of `devices`: prints its milliseconds a step."""
+    if replicas > 1:
+        # A core each, as devices have: what one computes with the threads of both
+        # waits for the other's.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    step_time = warm(strategy_of(replicas), batch, steps)
+    print(np.median([step_time() for _ in range(3)]))
 
 
 def calls(batch, steps):
@@ -181,8 +199,9 @@ def main():
     """Runs one comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "part", choices=("devices", "workers", "worker", "calls", "backup")
+        "part", choices=("devices", "device", "workers", "worker", "calls", "backup")
     )
+    parser.add_argument("--replicas", type=int, default=1, help="of `device`")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=50)
     args = parser.parse_args()
@@ -190,7 +209,10 @@ def main():
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-    globals()[args.part](args.batch, args.steps)
+    if args.part == "device":
+        device(args.batch, args.steps, args.replicas)
+    else:
+        globals()[args.part](args.batch, args.steps)
 
 
 if __name__ == "__main__":
