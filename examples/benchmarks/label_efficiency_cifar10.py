@@ -70,7 +70,7 @@ NETS = {
     "resnet18/4": Net(
         {"name": "resnet18", "width": 0.25},
         "mixed_bfloat16",
-        1,
+        2,
         {
             "1%": (20, (1e-3, 3e-3, 1e-2)),
             "10%": (6, (3e-3, 1e-2)),
