@@ -37,6 +37,7 @@ def two_steps(name, tmp_path, monkeypatch, capsys, *more):
     monkeypatch.setattr(
         pretrain.export, "export_encoder", lambda model, path: models.append(model)
     )
+    monkeypatch.setattr(pretrain.export, "export_preset", lambda *_: None)
     monkeypatch.setattr(pretrain, "draw", lambda *_: None)
     monkeypatch.setattr(pretrain.callbacks, "Backup", NoBackup)
     folder = tmp_path / "run"
@@ -74,6 +75,8 @@ def test_every_recipe_runs(name, data, mocked, tmp_path, monkeypatch, capsys):
 def test_every_imagenet_recipe_runs_at_full_size(
     name, data, mocked, tmp_path, monkeypatch, capsys
 ):
+    # The small recipes show that it watches; here it would take memory, and most time.
+    monkeypatch.setattr(pretrain.watching, "spread", lambda *_: [])
     # tfds's ImageNet has test images, without labels.
     mocked("imagenet2012", train=10, validation=10, test=10)
     wanted = {**METHODS[RECIPES[name].method].arguments, **RECIPES[name].arguments}
