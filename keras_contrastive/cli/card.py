@@ -16,7 +16,7 @@ _OF_ITS_PLACE = ("data_dir", "download", "checkpoint_every", "knn_every")
 
 def card(
     settings: Settings,
-    data: str,
+    train_split: str,
     test_split: str,
     results: Sequence[LabelEfficiency] | None,
 ) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def card(
 
     Args:
         settings: The run's.
-        data: Name of the data, with the split that was trained on.
+        train_split: What was trained on.
         test_split: What the accuracy was measured on.
         results: The encoder's row of the closing table; None if there is none.
     """
@@ -33,9 +33,10 @@ def card(
         "split": test_split,
         "budgets": [dataclasses.asdict(one) for one in results],
     }
+    labels = "with labels" if settings.uses_labels else "without labels"
     return {
         "method": settings.method,
-        "data": f"{data}, {'with' if settings.uses_labels else 'without'} labels",
+        "data": f"{settings.dataset} {train_split}, {labels}",
         "settings": shared,
         "command": shlex.join([PROGRAM, "pretrain", *_flags(shared)]),
         "accuracy": accuracy,

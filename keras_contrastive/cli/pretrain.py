@@ -102,9 +102,10 @@ def run(given: dict[str, Any]) -> None:
     results = None
     if description.num_classes and given["evaluate_images"]:
         count = given["evaluate_images"]
+        print("Measuring what the features are worth; many images take minutes.")
         results = report(settings, splits, folder, model.encoder, count)
-    trained_on = f"{description.name} {splits.train}"
-    about = card(settings, trained_on, splits.test, results)
+    about = card(settings, splits.train, splits.test, results)
+    about["name"] = folder.path.name
     export.export_preset(model, folder.preset, about)
     folder.finish()
     labelled = "" if description.num_classes else " --image_dir=LABELLED_FOLDER"
