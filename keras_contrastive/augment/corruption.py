@@ -77,11 +77,8 @@ class Corruption(StatelessAugmentation):
                 "`inputs` must be points of shape (batch, ...). "
                 f"Received: shape {x.shape}"
             )
-        batch_size = x.shape[0] or tf.shape(x)[0]
-        drawn = self.get_random_transformation_batch(
-            batch_size, images=x, seed=seed, offset=offset, total=total
-        )
-        return tf.ensure_shape(self.augment_images(x, drawn), x.shape)
+        damaged = self.changed(x, seed, offset, total, compilable)
+        return tf.ensure_shape(damaged, x.shape)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -47,9 +47,8 @@ class GaussianNoise(Corruption):
         **kwargs: Any,
     ) -> dict[str, tf.Tensor]:
         """Draws `noise`, as the points, for these rows alone."""
-        if seed is None:
-            seed = self._random_generator.uniform_full_int([2], tf.int64)
-        own = _seeded.fold_in(tf.convert_to_tensor(seed), tf.cast(offset, tf.int64))
+        seed = self.seed_of_call(seed)
+        own = _seeded.fold_in(seed, tf.cast(offset, tf.int64))
         return {"noise": _seeded.normal([batch_size, *numbers_of(images)], own)}
 
     def corrupt(self, x: tf.Tensor, drawn: dict[str, tf.Tensor]) -> tf.Tensor:

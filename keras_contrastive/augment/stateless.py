@@ -72,9 +72,7 @@ class StatelessAugmentation(VectorizedBaseImageAugmentationLayer):
         **kwargs: Any,
     ) -> dict[str, tf.Tensor]:
         """Draws for the global batch and keeps this replica's rows."""
-        if seed is None:
-            seed = self._random_generator.uniform_full_int([2], tf.int64)
-        seed = tf.convert_to_tensor(seed)
+        seed = self.seed_of_call(seed)
         if total is None:
             return self.draw(seed, batch_size, images)
         drawn = self.draw(seed, total, images)
@@ -86,6 +84,28 @@ class StatelessAugmentation(VectorizedBaseImageAugmentationLayer):
             )
             for name, value in drawn.items()
         }
+
+    def seed_of_call(self, seed: Any) -> tf.Tensor:
+        """Returns the seed that was given, `(2,)`, or one of the layer's generator."""
+        if seed is None:
+            seed = self._random_generator.uniform_full_int([2], tf.int64)
+        return tf.convert_to_tensor(seed)
+
+    def changed(
+        self,
+        images: tf.Tensor,
+        seed: Any,
+        offset: tf.Tensor | int,
+        total: tf.Tensor | int | None,
+        compilable: bool,
+    ) -> tf.Tensor:
+        """Draws for a batch and changes it; the arguments are those of `call`."""
+        # A static size keeps every shape below static, which XLA needs.
+        batch_size = images.shape[0] or tf.shape(images)[0]
+        drawn = self.get_random_transformation_batch(
+            batch_size, images=images, seed=seed, offset=offset, total=total
+        )
+        return self.augment_images(images, drawn, compilable=compilable)
 
     def call(
         self,
@@ -132,12 +152,7 @@ class StatelessAugmentation(VectorizedBaseImageAugmentationLayer):
                 "`inputs` must be images of shape (batch, height, width, channels) or "
                 f"(height, width, channels). Received: shape {images.shape}"
             )
-        # A static size keeps every shape below static, which XLA needs.
-        batch_size = images.shape[0] or tf.shape(images)[0]
-        transformations = self.get_random_transformation_batch(
-            batch_size, images=images, seed=seed, offset=offset, total=total
-        )
-        return self.augment_images(images, transformations, compilable=compilable)
+        return self.changed(images, seed, offset, total, compilable)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

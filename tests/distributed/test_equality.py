@@ -6,7 +6,6 @@ than training most of them. Two devices are among the contracts.
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.contracts import energy_zoo, zoo
+from tests.distributed.survivor import free_ports
 
 # PIRL: its ids come to the gather straight from the dataset. MoCo: its keys are
 # shuffled across the replicas, and wrap in the queue. An energy, on points.
@@ -37,16 +37,6 @@ def finish(process, out):
     code = process.wait(_SECONDS)
     printed = "\n".join(path.read_text() for path in out.glob("*.log"))
     assert code == 0, printed
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def pair(out, names):
