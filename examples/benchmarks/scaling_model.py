@@ -8,6 +8,8 @@ round numbers of `LINKS`.
 """
 
 DIM, QUEUE, NEGATIVES = 128, 65_536, 4096
+# Of `keras_contrastive.losses.memory_log_odds`, which this page does not import.
+BLOCK = 4096
 IMAGENET = 1_281_167
 METHODS = ("SimCLR", "MoCo", "MoCo v3", "NNCLR", "PIRL")
 # Of ResNet-50: weights, and channels and layers of its batch norms.
@@ -34,7 +36,8 @@ def predicted(method, replicas, batch, chip="gpu"):
     # Rows that are gathered with a gradient, and without; candidates of an anchor.
     with_gradient, without, anchors, candidates, state = {
         "SimCLR": (2, 0, 2, 2 * batch, 0),
-        "MoCo": (0, 2, 1, QUEUE, QUEUE * row),
+        # It compares a block of the queue at a time.
+        "MoCo": (0, 2, 1, BLOCK, QUEUE * row),
         "MoCo v3": (0, 3, 2, batch, 0),
         "NNCLR": (2, 2, 2, batch, 98_304 * row),
         "PIRL": (0, 1, 2, NEGATIVES, IMAGENET * row),

@@ -3,6 +3,7 @@
 from keras_contrastive.distribute.finite import all_finite
 from keras_contrastive.distribute.gather import (
     all_gather,
+    all_gather_together,
     is_tpu,
     replica_count,
     replica_index,
@@ -24,6 +25,7 @@ __all__ = [
     "Workers",
     "all_finite",
     "all_gather",
+    "all_gather_together",
     "is_chief",
     "is_tpu",
     "replica_count",

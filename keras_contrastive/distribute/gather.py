@@ -58,3 +58,19 @@ def all_gather(x: tf.Tensor) -> tf.Tensor:
     rows = tf.where(own, x[None], tf.zeros([], x.dtype))
     rows = context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
     return tf.reshape(rows, [replicas * batch, *x.shape[1:]])
+
+
+def all_gather_together(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Gathers several tensors of one shape and type at once; see `all_gather`.
+
+    One way over the network, and one back for the gradient, whatever their number.
+
+    Args:
+        *tensors: `(batch, ...)` each.
+
+    Returns:
+        `(replicas * batch, ...)` each; the tensors themselves on one replica.
+    """
+    if replica_count() == 1:
+        return tensors
+    return tuple(tf.unstack(all_gather(tf.stack(tensors, axis=1)), axis=1))

@@ -5,40 +5,30 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import (
-    MASKED,
-    check_pairs,
-    check_temperature,
-    unit,
-)
+from keras_contrastive.losses.cosine import check_pairs, check_temperature, unit
+from keras_contrastive.losses.memory_log_odds import memory_log_odds
 
 
 def info_nce_logits(
     query: tf.Tensor,
     key: tf.Tensor,
-    negatives: tf.Tensor | None = None,
     temperature: float = 0.07,
-    valid: tf.Tensor | None = None,
     candidates: tf.Tensor | None = None,
     offset: tf.Tensor | int = 0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Compares each query with its key and its negatives: minus the pairs' energies.
+    """Compares each query with the keys of the batch: minus the pairs' energies.
 
     Args:
         query: `(batch, dim)`, any float type.
         key: `(batch, dim)`; row i is the positive of row i of `query`.
-        negatives: `(K, dim)`, common to all queries; None takes the other rows of
-            `candidates`.
         temperature: Above 0.
-        valid: `(K,)` bool; negatives that are not valid are left out. None: all are.
         candidates: The keys of the global batch, `(global batch, dim)`, when `key` is
-            one replica's share of it; for `negatives=None` alone.
+            one replica's share of it.
         offset: Index of the first row of `key` in the global batch.
 
     Returns:
-        Logits float32 and the column of each row's positive, `(batch,)` int32. With
-        negatives `(batch, 1 + K)` and column 0, else `(batch, global batch)` and the
-        query's own row.
+        Logits `(batch, global batch)` float32, and the column of each row's positive,
+        `(batch,)` int32.
 
     Raises:
         ValueError: If the temperature is not above 0 or the shapes do not fit.
@@ -46,27 +36,10 @@ def info_nce_logits(
     check_temperature(temperature)
     query, key = tf.convert_to_tensor(query), tf.convert_to_tensor(key)
     check_pairs(query, key, least=1, names=("query", "key"))
-    count = tf.shape(query)[0]
-    if negatives is None:
-        others = key if candidates is None else tf.convert_to_tensor(candidates)
-        check_pairs(others, others, least=2, names=("key", "candidates"))
-        logits = tf.matmul(unit(query), unit(others), transpose_b=True) / temperature
-        return logits, tf.cast(offset, tf.int32) + tf.range(count)
-    negatives = tf.convert_to_tensor(negatives)
-    if negatives.shape.rank != 2 or not negatives.shape[1:].is_compatible_with(
-        key.shape[1:]
-    ):
-        raise ValueError(
-            f"`negatives` must have shape (count, {key.shape[1]}). "
-            f"Received: {negatives.shape}"
-        )
-    query = unit(query)
-    positive = tf.reduce_sum(query * unit(key), axis=1, keepdims=True)
-    others = tf.matmul(query, unit(negatives), transpose_b=True)
-    if valid is not None:
-        others = tf.where(valid, others, MASKED)
-    logits = tf.concat([positive, others], axis=1) / temperature
-    return logits, tf.zeros([count], tf.int32)
+    others = key if candidates is None else tf.convert_to_tensor(candidates)
+    check_pairs(others, others, least=2, names=("key", "candidates"))
+    logits = tf.matmul(unit(query), unit(others), transpose_b=True) / temperature
+    return logits, tf.cast(offset, tf.int32) + tf.range(tf.shape(query)[0])
 
 
 def info_nce(
@@ -84,7 +57,8 @@ def info_nce(
 
         -log( exp(s_qk / tau) / (exp(s_qk / tau) + sum_n exp(s_qn / tau)) )
 
-    Computed in float32.
+    Computed in float32. Given negatives are compared in blocks (`memory_log_odds`):
+    their logits are never all in memory, and there is no second derivative.
 
     Source: van den Oord et al. 2018 (https://arxiv.org/abs/1807.03748), equation 4; as
     MoCo has it, He et al. 2019 (https://arxiv.org/abs/1911.05722), equation 1.
@@ -106,9 +80,21 @@ def info_nce(
     Raises:
         ValueError: If the temperature is not above 0 or the shapes do not fit.
     """
-    logits, positive = info_nce_logits(
-        query, key, negatives, temperature, valid, candidates, offset
-    )
+    if negatives is not None:
+        check_temperature(temperature)
+        query, key = tf.convert_to_tensor(query), tf.convert_to_tensor(key)
+        check_pairs(query, key, least=1, names=("query", "key"))
+        negatives = tf.convert_to_tensor(negatives)
+        if negatives.shape.rank != 2 or not negatives.shape[1:].is_compatible_with(
+            key.shape[1:]
+        ):
+            raise ValueError(
+                f"`negatives` must have shape (count, {key.shape[1]}). "
+                f"Received: {negatives.shape}"
+            )
+        log_odds, _ = memory_log_odds(query, key, unit(negatives), temperature, valid)
+        return tf.nn.softplus(log_odds)
+    logits, positive = info_nce_logits(query, key, temperature, candidates, offset)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(positive, logits)
 
 

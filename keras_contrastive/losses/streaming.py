@@ -56,7 +56,7 @@ def log_sum_exp(
     @tf.custom_gradient
     def streamed(anchors, candidates, reference):
         def compared(start, size):
-            block = tf.slice(candidates, [start, 0], [size, _size(candidates, 1)])
+            block = tf.slice(candidates, [start, 0], [size, size_of(candidates, 1)])
             ids = tf.slice(candidate_ids, [start], [size])
             logits = tf.matmul(anchors, block, transpose_b=True)
             return block, logits, anchor_ids[:, None] == ids[None]
@@ -70,7 +70,7 @@ def log_sum_exp(
             return rescaled, total
 
         empty = tf.fill(tf.shape(reference), MASKED), tf.zeros_like(reference)
-        highest, total = _over_blocks(absorb, empty, candidates, block_size)
+        highest, total = over_blocks(absorb, empty, candidates, block_size)
 
         def gradient(upstream, _):
             share = (upstream / total)[:, None]
@@ -86,9 +86,7 @@ def log_sum_exp(
                 return to_anchors + tf.matmul(p, block), to_candidates
 
             zeros = tf.zeros_like(anchors), tf.zeros_like(candidates)
-            to_anchors, to_candidates = _over_blocks(
-                pull, zeros, candidates, block_size
-            )
+            to_anchors, to_candidates = over_blocks(pull, zeros, candidates, block_size)
             return to_anchors * share, to_candidates, -upstream
 
         return (tf.math.log(total) + (highest - reference), highest), gradient
@@ -110,14 +108,14 @@ def check_block_size(block_size: int | None) -> int | None:
     return block_size
 
 
-def _over_blocks(
+def over_blocks(
     step: Callable[..., tuple[Any, ...]],
     state: tuple[Any, ...],
     candidates: tf.Tensor,
     block_size: int,
 ) -> tuple[Any, ...]:
     """Runs `state = step(start, size, *state)` from block to block, one at a time."""
-    count = _size(candidates, 0)
+    count = size_of(candidates, 0)
     # XLA compiles the loop even where it does not run, and a block must fit for that.
     known = isinstance(count, int)
     block_size = min(block_size, count) if known else tf.minimum(block_size, count)
@@ -137,6 +135,6 @@ def _over_blocks(
     return tuple(state)
 
 
-def _size(x: tf.Tensor, axis: int) -> tf.Tensor | int:
+def size_of(x: tf.Tensor, axis: int) -> tf.Tensor | int:
     """Returns the length of an axis, as an integer where it is known."""
     return tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]

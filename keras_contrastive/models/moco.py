@@ -13,7 +13,7 @@ from keras_contrastive.encoders import (
     split_statistics,
 )
 from keras_contrastive.losses.cosine import check_temperature
-from keras_contrastive.losses.info_nce import info_nce_logits
+from keras_contrastive.losses.memory_log_odds import memory_log_odds
 from keras_contrastive.memory import FeatureQueue
 from keras_contrastive.models.batches import batch_size, check_room
 from keras_contrastive.models.embedding import EmbeddingModel
@@ -166,10 +166,11 @@ class MoCo(EmbeddingModel):
         """
         losses = []
         for query, key in zip(queries, keys, strict=True):
-            logits, positive = info_nce_logits(
+            log_odds, right = memory_log_odds(
                 query, key, self.queue.keys, self.temperature, self.queue.valid
             )
-            losses.append(self.picked(logits, positive, self.temperature))
+            self.accuracy.update_state(tf.cast(right, tf.float32))
+            losses.append(tf.reduce_mean(tf.nn.softplus(log_odds)))
         self.watch(all_gather(queries[0]))
         loss = tf.add_n(losses) / len(losses)
         self.loss_mean.update_state(loss)

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import all_gather, replica_index
+from keras_contrastive.distribute import all_gather, all_gather_together, replica_index
 from keras_contrastive.encoders import projection_head
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
@@ -127,12 +127,15 @@ class MoCoV3(EmbeddingModel):
         """
         offset = replica_index() * tf.shape(keys[0])[0]
         losses = []
-        for query, key in zip(queries, reversed(keys), strict=True):
+        everyone = all_gather_together(*keys)
+        for query, key, candidates in zip(
+            queries, reversed(keys), reversed(everyone), strict=True
+        ):
             logits, positive = info_nce_logits(
                 query,
                 key,
                 temperature=self.temperature,
-                candidates=all_gather(key),
+                candidates=candidates,
                 offset=offset,
             )
             losses.append(self.picked(logits, positive, self.temperature))

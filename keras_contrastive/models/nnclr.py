@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import all_gather, replica_index
+from keras_contrastive.distribute import all_gather, all_gather_together, replica_index
 from keras_contrastive.encoders import projection_head
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.info_nce import info_nce_logits
@@ -108,12 +108,15 @@ class NNCLR(EmbeddingModel):
         """
         offset = replica_index() * tf.shape(embedded[0])[0]
         losses = []
-        for view, prediction in zip(embedded, reversed(predicted), strict=True):
+        everyone = all_gather_together(*predicted)
+        for view, prediction, candidates in zip(
+            embedded, reversed(predicted), reversed(everyone), strict=True
+        ):
             logits, positive = info_nce_logits(
                 self.queue.nearest(view),
                 prediction,
                 temperature=self.temperature,
-                candidates=all_gather(prediction),
+                candidates=candidates,
                 offset=offset,
             )
             losses.append(self.picked(logits, positive, self.temperature))

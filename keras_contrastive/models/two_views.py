@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.distribute import all_gather, replica_index
+from keras_contrastive.distribute import all_gather_together, replica_index
 from keras_contrastive.encoders import projection_head
 from keras_contrastive.losses.cosine import check_temperature
 from keras_contrastive.losses.nt_xent import negative_log_odds
@@ -103,7 +103,7 @@ class TwoViewModel(EmbeddingModel):
             z1: Embeddings of the first views, `(batch, projection_dim)`.
             z2: Embeddings of the second views, `(batch, projection_dim)`.
         """
-        everyone = all_gather(z1), all_gather(z2)
+        everyone = all_gather_together(z1, z2)
         offset = replica_index() * tf.shape(z1)[0]
         log_odds, closest = negative_log_odds(
             z1, z2, self.temperature, everyone, offset, self.block_size

@@ -51,6 +51,37 @@ def test_what_is_not_finite_stays_in_its_rows(on_tpu, two_devices, monkeypatch):
         np.testing.assert_array_equal(copy, x)
 
 
+def test_several_tensors_share_a_way(two_devices):
+    pair = tf.ones([2, 3]), tf.zeros([2, 3])
+    for alone, given in zip(
+        kc.distribute.all_gather_together(*pair), pair, strict=True
+    ):
+        assert alone is given
+    x, y = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+
+    def step(parts):
+        with tf.GradientTape() as tape:
+            tape.watch(parts)
+            first, second = kc.distribute.all_gather_together(*parts)
+            loss = tf.reduce_sum(first * x[:, :1] + tf.square(second))
+        return (first, second), tape.gradient(loss, parts)
+
+    parts = two_devices.experimental_distribute_values_from_function(
+        lambda c: tuple(
+            tf.constant(z[2 * c.replica_id_in_sync_group :][:2]) for z in (x, y)
+        )
+    )
+    function = tf.function(step)
+    everyone, gradients = two_devices.run(function, args=(parts,))
+    for whole, found in zip((x, y), everyone, strict=True):
+        for copy in two_devices.experimental_local_results(found):
+            np.testing.assert_array_equal(copy, whole)
+    # Both replicas sent what they had.
+    for wanted, found in zip((x[:, :1] + 0 * x, 2 * y), gradients, strict=True):
+        joined = tf.concat(two_devices.experimental_local_results(found), 0)
+        np.testing.assert_allclose(joined, 2 * wanted)
+
+
 def test_outside_of_replicas_it_says_so(two_devices):
     with two_devices.scope(), pytest.raises(RuntimeError, match="Received: a call in"):
         kc.distribute.all_gather(tf.ones([2, 3]))

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_contrastive.distribute import all_gather, gather
 from keras_contrastive.encoders import batch_norm
-from keras_contrastive.models import base, moco, pirl, two_views
+from keras_contrastive.models import base, moco, pirl
 from tests.contracts import zoo
 
 
@@ -18,8 +19,6 @@ def local(x):
 
 def without_gradient(x):
     """A gather through which the others' gradients do not come back."""
-    from keras_contrastive.distribute import all_gather
-
     return tf.stop_gradient(all_gather(x))
 
 
@@ -28,8 +27,8 @@ def unscaled(self, loss):
 
 
 MUTATIONS = {
-    "negatives of this replica alone": ("SimCLR", two_views, "all_gather", local),
-    "a gather without gradient": ("SimCLR", two_views, "all_gather", without_gradient),
+    "negatives of this replica alone": ("SimCLR", gather, "all_gather", local),
+    "a gather without gradient": ("SimCLR", gather, "all_gather", without_gradient),
     "a gradient that is R times too large": (
         "SimCLR",
         base.ContrastiveModel,

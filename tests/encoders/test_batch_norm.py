@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_contrastive.encoders import (
     BatchNormalization,
     check_splittable,
+    fused_norm,
     local_statistics,
     split_statistics,
 )
@@ -57,7 +58,10 @@ def test_half_precision_keeps_its_statistics_in_float32(dtype):
     np.testing.assert_allclose(layer.moving_mean, 0.1 * x.mean((0, 1, 2)), rtol=1e-2)
 
 
-def test_replicas_normalise_over_the_global_batch(two_devices):
+@pytest.mark.parametrize("few", [8, 1])
+def test_replicas_normalise_over_the_global_batch(two_devices, monkeypatch, few):
+    # Up to a few replicas merge their statistics in another way than many.
+    monkeypatch.setattr(fused_norm, "_FEW", few)
     x = np.random.default_rng(0).normal(100, 1, (8, 2, 2, 3)).astype("float32")
     x[4:] += 5
     alone = BatchNormalization()
