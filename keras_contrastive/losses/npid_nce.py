@@ -73,9 +73,10 @@ def constant_z_nce(
     check_dataset_size(dataset_size)
     count = tf.shape(logits)[1]
     noise = tf.math.log(tf.cast(count - 1, tf.float32)) - math.log(dataset_size)
-    odds = logits - log_partition - noise
-    own = tf.one_hot(column, count, on_value=True, off_value=False, dtype=tf.bool)
-    return tf.reduce_sum(tf.math.softplus(tf.where(own, -odds, odds)), axis=1)
+    odds = logits - (log_partition + noise)
+    # softplus(-G) is softplus(G) - G.
+    own = tf.gather(odds, column, batch_dims=1)
+    return tf.reduce_sum(tf.math.softplus(odds), axis=1) - own
 
 
 def log_partition_of(

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.losses.cosine import MASKED, check_temperature, unit
+from keras_contrastive.losses.cosine import check_temperature, unit
+from keras_contrastive.losses.softmax_nce import softmax_nce
 
 
 def pirl_logits(
@@ -43,15 +44,16 @@ def pirl_logits(
             "`anchor` and `positive` must have one shape (batch, dim). "
             f"Received: {anchor.shape} and {positive.shape}"
         )
+    rows = unit(anchor) / temperature
     if negatives is not None:
         negatives = _checked("negatives", negatives, anchor, least=1)
-        own = tf.reduce_sum(unit(anchor) * unit(positive), axis=1, keepdims=True)
-        others = tf.matmul(unit(anchor), unit(negatives), transpose_b=True)
+        own = tf.reduce_sum(rows * unit(positive), axis=1, keepdims=True)
+        others = tf.matmul(rows, unit(negatives), transpose_b=True)
         column = tf.zeros([tf.shape(anchor)[0]], tf.int32)
-        return tf.concat([own, others], axis=1) / temperature, column
+        return tf.concat([own, others], axis=1), column
     candidates = positive if candidates is None else candidates
     candidates = _checked("candidates", candidates, anchor, least=2)
-    logits = tf.matmul(unit(anchor), unit(candidates), transpose_b=True) / temperature
+    logits = tf.matmul(rows, unit(candidates), transpose_b=True)
     return logits, tf.cast(offset, tf.int32) + tf.range(tf.shape(anchor)[0])
 
 
@@ -83,9 +85,9 @@ def pirl_nce(
         L = -log h(a, p) - sum_n log( 1 - h(a, n) )
 
     The softmax is anchored at the transformed image's g(v_It), its positive is
-    f(v_I) or the image's entry in the memory bank. Computed in float32, where 1 - h
-    of a negative that has nearly all of the probability is summed over the others
-    instead, and so keeps its logarithm and its gradient.
+    f(v_I) or the image's entry in the memory bank. Computed in float32 by
+    `softmax_nce`, where 1 - h of a negative that has nearly all of the probability
+    keeps its logarithm and its gradient; there is no second derivative.
 
     Source: Misra & van der Maaten 2019 (https://arxiv.org/abs/1912.01991), equations
     3 and 4, with the substitution of g(v_It) as anchor of both.
@@ -110,25 +112,6 @@ def pirl_nce(
     return softmax_nce(
         *pirl_logits(anchor, positive, negatives, temperature, candidates, offset)
     )
-
-
-def softmax_nce(logits: tf.Tensor, column: tf.Tensor) -> tf.Tensor:
-    """Returns `pirl_nce` of what `pirl_logits` returned, `(batch,)`."""
-    count = tf.shape(logits)[1]
-    own = tf.one_hot(column, count, on_value=True, off_value=False, dtype=tf.bool)
-    total = tf.reduce_logsumexp(logits, axis=1, keepdims=True)
-    log_h = logits - total
-    h = tf.exp(log_h)
-    # Of the negatives one at most has more than half of the probability, and only its
-    # 1 - h is lost to rounding. (Of two alike rounding may give both more.)
-    first = tf.argmax(tf.where(own, MASKED, logits), axis=1)
-    first = tf.one_hot(first, count, on_value=True, off_value=False, dtype=tf.bool)
-    likely = first & (h > 0.5)
-    others = tf.reduce_logsumexp(tf.where(likely, MASKED, logits), axis=1)
-    lost = tf.where(tf.reduce_any(likely, axis=1), others - total[:, 0], 0.0)
-    rest = tf.where(own | likely, 0.0, h)
-    positive = tf.gather(log_h, column, batch_dims=1)
-    return -positive - tf.reduce_sum(tf.math.log1p(-rest), axis=1) - lost
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

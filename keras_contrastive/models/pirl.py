@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras_contrastive.distribute import all_finite, all_gather, replica_index
 from keras_contrastive.losses.cosine import check_temperature, closest
 from keras_contrastive.losses.npid_nce import check_dataset_size, constant_z_nce
-from keras_contrastive.losses.pirl_nce import pirl_logits, softmax_nce
+from keras_contrastive.losses.pirl_nce import pirl_logits
+from keras_contrastive.losses.softmax_nce import softmax_nce
 from keras_contrastive.memory import MemoryBank
 from keras_contrastive.models.batches import check_ids, select
 from keras_contrastive.models.embedding import EmbeddingModel
