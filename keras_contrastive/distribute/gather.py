@@ -2,6 +2,10 @@
 
 import tensorflow as tf
 
+# Bytes: a link of 25 GB/s sends so many in some 40 microseconds, the latency of two
+# collectives.
+_SMALL = 2**20
+
 
 def replica_index() -> tf.Tensor | int:
     """Returns this replica's number among all, 0 outside a replica."""
@@ -43,14 +47,14 @@ def all_gather(x: tf.Tensor) -> tf.Tensor:
             "all_gather must be called inside a replica, in a function that is given "
             "to `strategy.run`. Received: a call in cross-replica context"
         )
-    if not is_tpu(context.strategy):
+    if not is_tpu(context.strategy) and not _is_small(x, replicas):
         # What comes straight from the dataset has no device yet, which several
         # processes need.
         gathered = context.all_gather(tf.identity(x), axis=0)
         rows = None if x.shape[0] is None else replicas * x.shape[0]
         return tf.ensure_shape(gathered, [rows, *x.shape[1:]])
-    # TPUs have no gather of their own here: a sum of disjoint rows is one, and its
-    # gradient is the same sum.
+    # A sum of disjoint rows, whose gradient is the same sum: TPUs have no gather of
+    # their own here, and others first gather the sizes, which costs what it waits.
     batch = x.shape[0]
     own = tf.range(replicas) == context.replica_id_in_sync_group
     # Not by a product: 0 times what is not finite would reach everybody's rows.
@@ -74,3 +78,10 @@ def all_gather_together(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     if replica_count() == 1:
         return tensors
     return tuple(tf.unstack(all_gather(tf.stack(tensors, axis=1)), axis=1))
+
+
+def _is_small(x: tf.Tensor, replicas: int) -> bool:
+    """Whether a collective of everybody's rows waits for longer than it sends."""
+    if x.dtype != tf.float32 or not x.shape.is_fully_defined():
+        return False
+    return replicas * x.shape.num_elements() * x.dtype.size <= _SMALL

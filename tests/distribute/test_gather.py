@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
+from keras_contrastive.distribute import gather
 
 
 def test_one_replica_gathers_itself():
@@ -10,11 +11,16 @@ def test_one_replica_gathers_itself():
     assert kc.distribute.all_gather(x) is x
 
 
-@pytest.mark.parametrize("on_tpu", [False, True])
-def test_rows_come_in_replica_order_with_their_gradient(
-    on_tpu, two_devices, monkeypatch
-):
-    monkeypatch.setattr("keras_contrastive.distribute.gather.is_tpu", lambda _: on_tpu)
+@pytest.fixture(params=["gather", "small", "tpu"])
+def way(request, monkeypatch):
+    """The ways to everybody's rows: all of them, on this machine's devices."""
+    small = 2**20 if request.param == "small" else 0
+    monkeypatch.setattr(gather, "_SMALL", small)
+    monkeypatch.setattr(gather, "is_tpu", lambda _: request.param == "tpu")
+
+
+@pytest.mark.usefixtures("way")
+def test_rows_come_in_replica_order_with_their_gradient(two_devices):
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
     weigh = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
     parts = two_devices.experimental_distribute_values_from_function(
@@ -38,9 +44,8 @@ def test_rows_come_in_replica_order_with_their_gradient(
     np.testing.assert_allclose(joined, weigh.sum(0) * 2 * x, rtol=1e-6)
 
 
-@pytest.mark.parametrize("on_tpu", [False, True])
-def test_what_is_not_finite_stays_in_its_rows(on_tpu, two_devices, monkeypatch):
-    monkeypatch.setattr("keras_contrastive.distribute.gather.is_tpu", lambda _: on_tpu)
+@pytest.mark.usefixtures("way")
+def test_what_is_not_finite_stays_in_its_rows(two_devices):
     x = np.ones((4, 3), np.float32)
     x[2:] = np.nan, np.inf, 1
     parts = two_devices.experimental_distribute_values_from_function(
@@ -51,6 +56,7 @@ def test_what_is_not_finite_stays_in_its_rows(on_tpu, two_devices, monkeypatch):
         np.testing.assert_array_equal(copy, x)
 
 
+@pytest.mark.usefixtures("way")
 def test_several_tensors_share_a_way(two_devices):
     pair = tf.ones([2, 3]), tf.zeros([2, 3])
     for alone, given in zip(
@@ -80,6 +86,18 @@ def test_several_tensors_share_a_way(two_devices):
     for wanted, found in zip((x[:, :1] + 0 * x, 2 * y), gradients, strict=True):
         joined = tf.concat(two_devices.experimental_local_results(found), 0)
         np.testing.assert_allclose(joined, 2 * wanted)
+
+
+def test_only_floats_of_a_known_number_are_small():
+    rows = tf.zeros([4, 8])
+    assert gather._is_small(rows, 2)
+    assert gather._is_small(tf.zeros([2**17]), 2)
+    assert not gather._is_small(tf.zeros([2**17 + 1]), 2)
+    assert not gather._is_small(tf.cast(rows, tf.int64), 2)
+    seen = []
+    unknown = tf.function(lambda x: seen.append(gather._is_small(x, 2)))
+    unknown.get_concrete_function(tf.TensorSpec([None, 8]))
+    assert seen == [False]
 
 
 def test_outside_of_replicas_it_says_so(two_devices):
