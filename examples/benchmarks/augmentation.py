@@ -10,12 +10,14 @@ same steps. The pipelines take turns; medians and the lowest and highest turn.
 import argparse
 import os
 import time
+from functools import partial
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras_cv
 import numpy as np
 import tensorflow as tf
+from turns import head, row, spread, take_turns
 
 import keras_contrastive as kc
 
@@ -48,7 +50,7 @@ def pipelines(side, blur, batch):
     chain = stock(side, blur)
 
     def theirs(x):
-        x = tf.cast(x, tf.float32)
+        x = tf.cast(x, tf.float32) / 255
         for layer in chain:
             x = layer(x, training=True)
         return x
@@ -75,22 +77,20 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn")
     args = parser.parse_args()
-    print("| chain | keras_contrastive, images/s | keras-cv, images/s |")
-    print("| --- | ---: | ---: |", flush=True)
+    columns = "chain", "keras_contrastive, images/s", "keras-cv, images/s", "ratio"
+    print(head(*columns), flush=True)
     for side in map(int, args.sides.split(",")):
         for blur in (False, True):
             both = pipelines(side, blur, args.batch)
-            iterators = {name: iter(data) for name, data in both.items()}
-            rates = {name: [] for name in both}
-            for _ in range(args.turns):
-                for name, iterator in iterators.items():
-                    rates[name].append(rate(iterator, args.batch, args.seconds))
-            cells = [
-                f"{np.median(x):,.0f} ({min(x):,.0f} to {max(x):,.0f})"
-                for x in rates.values()
-            ]
+            sides = {
+                name: partial(rate, iter(data), args.batch, args.seconds)
+                for name, data in both.items()
+            }
+            rates = take_turns(sides, args.turns)
+            ours, theirs = rates.values()
             chain = f"{side} px, {'with' if blur else 'without'} blur"
-            print(f"| {chain} | " + " | ".join(cells) + " |", flush=True)
+            cells = spread(ours), spread(theirs), spread(ours / theirs, ".2f")
+            print(row(chain, *cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """Langevin and Gibbs-with-gradients beside the same loops in PyTorch, in one run.
 
-On a network of 128-128-1 with a swish, steps x samples a second. The two sides take
-turns, ours and the peer's of a sampler one after the other, so that what else the
-machine does weighs on both; the figures are medians over the turns, and the ratio is
-the median of the turns' ratios.
+On a network of 128-128-1 with a swish, steps x samples a second. For Langevin dynamics
+there is torchebm's sampler too, where it is installed. The sides take turns, those of
+a sampler one after the other, so that what else the machine does weighs on all; a
+ratio is the median of the turns' ratios, with the lowest and the highest.
 
     python examples/benchmarks/sampler_throughput.py --peer_python PYTHON
 """
 
 import argparse
-import json
 import os
 import pathlib
-import subprocess
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from turns import Peer, head, row, spread, take_turns
 
 import keras_contrastive as kc
 
@@ -52,62 +51,32 @@ def walks(batch_size, steps, units=128, step_size=0.01, jit_compile=False):
     return functions
 
 
-class Peer:
-    """The PyTorch side, a process that waits for its turn."""
-
-    def __init__(self, args):
-        command = [args.peer_python, str(HERE / "peers" / "torch_samplers.py")]
-        command += ["--batch_size", str(args.batch_size), "--steps", str(args.steps)]
-        if args.peer_threads:
-            command += ["--threads", str(args.peer_threads)]
-        # Idle threads that spin would take a core from the side whose turn it is.
-        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self.process = subprocess.Popen(command, env=environment, **pipes)
-        self.settings = json.loads(self.process.stdout.readline())
-
-    def seconds(self, name):
-        """Lets it walk once."""
-        self.process.stdin.write(name + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())["seconds"]
-
-    def close(self):
-        """Ends it."""
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def compare(args):
-    """Returns the figures of every sampler."""
-    ours = walks(args.batch_size, args.steps, jit_compile=args.jit_compile)
-    peer = Peer(args) if args.peer_python else None
-    results = {"peer": peer.settings if peer else None}
-    moves = args.batch_size * args.steps
-    for name, walk in ours.items():
+def compare(args, peer):
+    """Returns sampler -> side -> rates, a turn each."""
+    moves, results = args.batch_size * args.steps, {}
+    for name, walk in walks(
+        args.batch_size, args.steps, jit_compile=args.jit_compile
+    ).items():
         walk()
-        turns = []
-        for _ in range(args.repeats):
+
+        def ours(walk=walk):
             start = time.perf_counter()
             walk()
-            turn = [moves / (time.perf_counter() - start)]
-            if peer:
-                turn.append(moves / peer.seconds(name))
-            turns.append(turn)
-        turns = np.array(turns)
-        results[name] = {"keras_contrastive": round(float(np.median(turns[:, 0])))}
-        if peer:
-            results[name]["torch"] = round(float(np.median(turns[:, 1])))
-            ratios = turns[:, 0] / turns[:, 1]
-            results[name]["ratio"] = round(float(np.median(ratios)), 3)
-            results[name]["ratios"] = [round(float(ratio), 2) for ratio in ratios]
-    if peer:
-        peer.close()
+            return moves / (time.perf_counter() - start)
+
+        sides = {"keras_contrastive": ours}
+        for side in peer.settings["samplers"][name] if peer else []:
+
+            def theirs(name=name, side=side):
+                return moves / peer.ask([name, side])["seconds"]
+
+            sides[side] = theirs
+        results[name] = take_turns(sides, args.repeats)
     return results
 
 
 def main(arguments=None):
-    """Runs the comparison and prints one JSON object."""
+    """Runs the comparison, prints a table and returns what is in it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer_python", help="python of the peer's environment")
     parser.add_argument("--peer_threads", type=int, help="its default if not given")
@@ -115,13 +84,23 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--jit_compile", action="store_true", help="XLA, our side")
-    parser.add_argument("--json", type=pathlib.Path, help="file to write")
     args = parser.parse_args(arguments)
-    results = compare(args)
-    text = json.dumps(results, indent=2)
-    print(text)
-    if args.json:
-        args.json.write_text(text + "\n")
+    peer = None
+    if args.peer_python:
+        command = [args.peer_python, str(HERE / "peers" / "torch_samplers.py")]
+        command += ["--batch_size", str(args.batch_size), "--steps", str(args.steps)]
+        if args.peer_threads:
+            command += ["--threads", str(args.peer_threads)]
+        peer = Peer(command)
+    results = compare(args, peer)
+    print(head("sampler", "side", "steps x samples/s", "our ratio to it", texts=2))
+    for name, rates in results.items():
+        ours = rates["keras_contrastive"]
+        for side, values in rates.items():
+            ratio = "" if values is ours else spread(ours / values, ".2f")
+            print(row(name, side, spread(values), ratio))
+    if peer:
+        peer.close()
     return results
 
 

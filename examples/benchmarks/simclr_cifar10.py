@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from turns import head, row
 
 import keras_contrastive as kc
 
@@ -124,8 +125,38 @@ def peer(args, environment):
         return json.loads(out.read_text())
 
 
+def table(results):
+    """Returns the results in Markdown; our `fit` over a peer is the ratio."""
+    ours = results["keras_contrastive"]
+    lines = [head("side", "images/s", "our ratio to it", "kNN top-1, %", "last loss")]
+    bare = [results["bare_step_before"], results["bare_step_after"]]
+    for name, speed in zip(("before", "after"), bare, strict=True):
+        ratio = f"{ours['images_per_second'] / speed:.2f}"
+        lines.append(row(f"bare step, {name}", f"{speed:,.1f}", ratio, "", ""))
+    for name, side in results.items():
+        if not isinstance(side, dict):
+            continue
+        if side is ours:
+            label, speed, ratio = (
+                "keras_contrastive, fit",
+                side["images_per_second"],
+                "",
+            )
+            knn, loss = side.get("knn"), side["loss"]
+        else:
+            # Of an epoch each, as ours.
+            speed = np.median([epoch["images_per_second"] for epoch in side["epochs"]])
+            label, ratio = name.replace("_", " "), ours["images_per_second"] / speed
+            ratio = f"{ratio:.2f}"
+            knn, loss = side["result"]["knn_top1"], side["result"]["final_loss"]
+        # What a run for the time alone has learned says nothing.
+        accuracy = f"{100 * knn:.1f}" if "knn" in ours else ""
+        lines.append(row(label, f"{speed:,.1f}", ratio, accuracy, f"{loss:.2f}"))
+    return "\n".join(lines)
+
+
 def main():
-    """Runs the comparison and prints one JSON object."""
+    """Runs the comparison and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="folder of tfds datasets")
     parser.add_argument("--peer_python", help="python of the peer's environment")
@@ -149,10 +180,9 @@ def main():
         results["lightly_passive_threads"] = peer(args, passive)
         if args.timing_only:
             results["lightly_default_threads"] = peer(args, {})
-    text = json.dumps(results, indent=2)
-    print(text)
+    print(table(results))
     if args.json:
-        args.json.write_text(text + "\n")
+        args.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
 import importlib.util
 import json
 import pathlib
+import sys
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "examples" / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def siblings(monkeypatch):
+    """A script finds the modules beside it, as it does when it is run."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 def benchmark(name):
@@ -43,22 +52,237 @@ def test_memory_costs_measures_every_memory(monkeypatch):
         assert "2,000" in table
 
 
-def test_the_sampler_benchmark_walks():
-    small = ["--batch_size=8", "--steps=5", "--repeats=2"]
+# Stands for a process of the peer's environment.
+FAKE_PEER = """
+import json, sys
+print(json.dumps({ready}), flush=True)
+for line in sys.stdin:
+    print(json.dumps({answers}[0 if "make" in line else 1]), flush=True)
+"""
+
+
+def fake_peer(folder, ready, *answers):
+    """Returns a program that answers `{"make": ...}` and all else."""
+    path = folder / "peer"
+    code = FAKE_PEER.format(ready=repr(ready), answers=repr(answers))
+    path.write_text(f"#!{sys.executable}\n{code}")
+    path.chmod(0o755)
+    return f"--peer_python={path}"
+
+
+def test_sides_take_turns_at_going_first():
+    turns, order = benchmark("turns"), []
+
+    def side(name, rate):
+        order.append(name)
+        return rate
+
+    sides = {"a": lambda: side("a", 2.0), "b": lambda: side("b", 4.0)}
+    rates = turns.take_turns(sides, 3)
+    assert order == ["a", "b", "b", "a", "a", "b"]
+    assert turns.spread(rates["b"] / rates["a"], ".1f") == "2.0 (2.0 to 2.0)"
+    assert turns.spread([1, 1000, 3000]) == "1,000 (1 to 3,000)"
+    assert turns.head("x", "n") + "\n" + turns.row("a", 1) == (
+        "| x | n |\n| --- | ---: |\n| a | 1 |"
+    )
+
+
+def test_a_peer_that_ends_is_an_error(tmp_path):
+    turns = benchmark("turns")
+    with pytest.raises(RuntimeError, match="exit status 3"):
+        turns.Peer([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_sampler_benchmark_walks_beside_its_peers(tmp_path, capsys):
+    both = {"langevin": ["PyTorch", "torchebm"], "gibbs_with_gradients": ["PyTorch"]}
+    peer = fake_peer(tmp_path, {"samplers": both}, None, {"seconds": 0.5})
+    small = ["--batch_size=8", "--steps=5", "--repeats=2", peer]
     results = benchmark("sampler_throughput").main(small)
-    for name in ("langevin", "gibbs_with_gradients"):
-        assert results[name]["keras_contrastive"] > 0
+    assert list(results["langevin"]) == ["keras_contrastive", "PyTorch", "torchebm"]
+    assert list(results["gibbs_with_gradients"]) == ["keras_contrastive", "PyTorch"]
+    for rates in results.values():
+        assert rates["keras_contrastive"].min() > 0
+        np.testing.assert_allclose(rates["PyTorch"], 80)
+    assert "| langevin | torchebm | 80 (80 to 80) | " in capsys.readouterr().out
 
 
 def test_the_rbm_benchmark_times_all_of_them(monkeypatch, capsys):
     few = ["rbm_updates.py", "--images=20", "--batches=10", "--repeats=1"]
     monkeypatch.setattr("sys.argv", few)
     benchmark("rbm_updates").main()
-    row = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert row["batch"] == 10
-    names = {"cd", "pcd", "scikit-learn", "five products"}
-    assert set(row["images_per_second"]) == names
-    assert min(row["images_per_second"].values()) > 0
+    rows = [x[2:-2].split(" | ") for x in capsys.readouterr().out.splitlines()[2:]]
+    assert [x[1] for x in rows] == ["CD-1", "PCD", "scikit-learn", "five products"]
+    rates = [float(x[2].split()[0].replace(",", "")) for x in rows]
+    assert min(rates) > 0
+    assert abs(float(rows[2][3].split()[0]) - rates[1] / rates[2]) < 0.02 + 1 / rates[2]
+
+
+def bare_steps(monkeypatch):
+    """Returns the benchmark with a net of four filters."""
+    module, create = benchmark("bare_steps"), kc.encoders.create
+    monkeypatch.setattr(
+        module.kc.encoders,
+        "create",
+        lambda name, shape: create(name, shape, filters=(4, 4, 4, 4)),
+    )
+    monkeypatch.setattr(module, "QUEUE", 16)
+    return module
+
+
+@pytest.mark.parametrize("method", ["simclr", "moco"])
+def test_the_hand_written_step_is_the_library_s(monkeypatch, method):
+    module = bare_steps(monkeypatch)
+    monkeypatch.setattr(module, "WEIGHT_DECAY", 0.0)
+    keras.utils.set_random_seed(0)
+    views = tuple(tf.random.uniform([8, 32, 32, 3]) for _ in range(2))
+    models = [module.make_model("convnet", method, "float32") for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    hand = module.hand_written_step(models[1], views, method)
+    if method == "moco":
+        # The library's queue is empty at first, and that is not the hand's.
+        losses = [float(hand()) for _ in range(6)]
+        assert losses[-1] < losses[0]
+        return
+    step = module.library_step(models[0], views)
+    ours = []
+    for _ in range(3):
+        models[0].reset_metrics()
+        ours.append(float(step()))
+    theirs = [float(hand()) for _ in range(4)][1:]
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4)
+    np.testing.assert_allclose(ours[1:], theirs[1:], rtol=0.02)
+
+
+def test_bare_steps_are_compared_at_equal_precision(monkeypatch, tmp_path, capsys):
+    module = bare_steps(monkeypatch)
+    settings = ["float32", "float32, channels last", "bfloat16"]
+    model = module.make_model("convnet", "simclr", "float32")
+    made = {
+        "parameters": model.encoder.count_params() + model.projection.count_params(),
+        "settings": settings,
+        "errors": {"bfloat16, compiled": "no compiler"},
+    }
+    statistics = [v for v in model.variables if "moving" in v.path]
+    made["parameters"] -= sum(int(np.prod(v.shape)) for v in statistics)
+    ready = {"torch": "0", "threads": 1}
+    few = ["--nets=convnet", "--methods=simclr", "--turns=1", "--batch_size=4"]
+    module.main([*few, fake_peer(tmp_path, ready, made, {"seconds": 24.0})])
+    printed = capsys.readouterr().out
+    assert "PyTorch, bfloat16, compiled, left out: no compiler" in printed
+    assert "| convnet, simclr | PyTorch, float32 | 1.0 (1.0 to 1.0) |" in printed
+    assert "| bfloat16 to PyTorch, bfloat16 | " in printed
+    assert "| float32 to hand-written TensorFlow, float32 | " in printed
+    # Another number is an error; the steps need not be traced again for that.
+    monkeypatch.setattr(module, "library_step", lambda *_: lambda: None)
+    monkeypatch.setattr(module, "hand_written_step", lambda *_: lambda: None)
+    made["parameters"] += 1
+    with pytest.raises(ValueError, match="as many parameters"):
+        module.main([*few, fake_peer(tmp_path, ready, made, {"seconds": 24.0})])
+
+
+def test_the_best_is_compared_with_the_best():
+    module = benchmark("bare_steps")
+    rates = {
+        (module.OURS, "float32", ""): 3.0,
+        (module.OURS, "bfloat16", ""): 8.0,
+        (module.HAND, "float32", ""): 4.0,
+        (module.TORCH, "float32", ""): 1.0,
+        (module.TORCH, "float32", "compiled"): 2.0,
+        (module.TORCH, "bfloat16", ""): 1.5,
+    }
+    rates = {side: np.array([rate]) for side, rate in rates.items()}
+    assert {name: ratio[0] for name, ratio in module.pairings(rates).items()} == {
+        "float32 to hand-written TensorFlow, float32": 0.75,
+        "float32 to PyTorch, float32": 3,
+        "float32 to PyTorch, float32, compiled": 1.5,
+        "bfloat16 to PyTorch, bfloat16": 8 / 1.5,
+        "bfloat16 to PyTorch, float32, compiled": 4,
+    }
+
+
+def test_a_pipeline_is_compared_with_the_bare_step(monkeypatch, capsys):
+    module = benchmark("input_pipeline")
+    monkeypatch.setitem(module.CASES, "small", ("convnet", 32, 4, 1))
+    module.main(["--cases=small", "--turns=1", "--images=8"])
+    rows = [x[2:-2].split(" | ") for x in capsys.readouterr().out.splitlines()[2:]]
+    assert [x[1] for x in rows] == [module.BARE, module.OURS, module.STOCK]
+    assert all(float(x[2].split()[0].replace(",", "")) > 0 for x in rows)
+    assert all(float(x[3].split()[0]) > 0 for x in rows[1:])
+
+
+def test_the_views_of_both_pipelines_are_alike():
+    module = benchmark("input_pipeline")
+    jpegs = module.encoded(8, 16)
+    for pipeline in (module.ours, module.stock_pipeline):
+        views = next(iter(pipeline(jpegs, 16, 4)))["views"]
+        assert [view.shape for view in views] == [(4, 16, 16, 3)] * 2
+        assert 0 <= np.min(views) < 0.5 < np.max(views) <= 1
+
+
+def test_the_end_to_end_table_is_of_the_medians():
+    side = {"images_per_second": 200.0, "loss": 5.0, "knn": 0.5}
+    peer = {
+        "epochs": [{"images_per_second": x} for x in (20.0, 100.0, 80.0)],
+        "result": {"knn_top1": 0.25, "final_loss": 6.0},
+    }
+    results = {"bare_step_before": 250.0, "keras_contrastive": side}
+    results |= {"bare_step_after": 400.0, "lightly_passive_threads": peer}
+    table = benchmark("simclr_cifar10").table(results).splitlines()
+    assert table[2:] == [
+        "| bare step, before | 250.0 | 0.80 |  |  |",
+        "| bare step, after | 400.0 | 0.50 |  |  |",
+        "| keras_contrastive, fit | 200.0 |  | 50.0 | 5.00 |",
+        "| lightly passive threads | 80.0 | 2.50 | 25.0 | 6.00 |",
+    ]
+    del side["knn"]
+    assert "25.0" not in benchmark("simclr_cifar10").table(results)
+
+
+def test_one_command_runs_all_and_names_what_failed(monkeypatch, tmp_path, capsys):
+    module = benchmark("run_all")
+    table = "| side | what | n | ratio |\\n| --- | --- | ---: | ---: |\\n"
+    table += "| a | b, c | 7 (1 to 9) | 1.50 (1.2 to 2.0) |\\n| bare | x | 5 | |"
+    (tmp_path / "good.py").write_text(f'import sys\nprint("{table}", sys.argv[1:])')
+    (tmp_path / "bad.py").write_text("raise SystemExit('out of luck')")
+    arguments = ("--peer_python={peer_python}", "--data_dir={data_dir}", "--turns=5")
+    comparisons = {"good": (arguments, ("--turns=1",)), "bad": ((), ())}
+    comparisons["needy"] = comparisons["good"]
+    monkeypatch.setattr(module, "HERE", tmp_path)
+    monkeypatch.setattr(module, "COMPARISONS", comparisons)
+    monkeypatch.setattr(module, "NEEDS", {"needy": "data_dir"})
+    out = tmp_path / "out"
+    given = [f"--out={out}", "--only=good,bad,needy"]
+    assert module.main(given) == 1
+    page = (out / "results.md").read_text()
+    assert "| a | b, c | 7 (1 to 9) | 1.50 (1.2 to 2.0) |" in page
+    assert "peers' rows are left out" in page
+    assert "['--turns=5']" in page
+    assert "## bad" in page
+    assert "**Failed**, exit status 1" in page
+    assert "out of luck" in page
+    assert "Left out: it needs `--data_dir`" in page
+    assert str(tmp_path) not in page
+    assert (out / "ratios.png").stat().st_size > 1000
+    assert module.ratios((out / "good.txt").read_text()) == {"a, b, c": 1.5}
+    data = [f"--out={out}", "--only=good", f"--data_dir={tmp_path}", "--quick"]
+    assert module.main(data) == 0
+    page = (out / "results.md").read_text()
+    assert f"--data_dir={tmp_path.name} --turns=5 --turns=1`" in page
+    assert "the numbers mean nothing" in page
+    with pytest.raises(SystemExit):
+        module.main([f"--out={out}", "--only=nothing"])
+    assert "--only must name some of" in capsys.readouterr().err
+
+
+def test_every_comparison_is_a_script_whose_options_it_knows():
+    module = benchmark("run_all")
+    given = dict.fromkeys(("peer_python", "peer_data", "data_dir"), "x")
+    for name in module.COMPARISONS:
+        command, lacking = module.command_of(name, given, quick=True)
+        assert lacking is None
+        source = pathlib.Path(command[1]).read_text()
+        for argument in command[2:]:
+            assert f'"{argument.split("=")[0]}"' in source
 
 
 def test_the_benchmark_of_the_plane_measures_a_divergence():
@@ -137,7 +361,6 @@ def test_the_large_bank_is_searched_in_little_memory(monkeypatch, capsys):
 def test_label_efficiency_goes_on_and_reads_the_test_images_last(
     monkeypatch, tmp_path, capsys
 ):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     module = benchmark("label_efficiency_cifar10")
     read = []
 
@@ -183,7 +406,7 @@ def test_augmentation_is_timed_beside_stock_layers(monkeypatch, capsys):
         "| 16 px, without blur",
         "| 16 px, with blur",
     ]
-    rates = [cell.split()[0] for row in rows for cell in row.split(" | ")[1:]]
+    rates = [cell.split()[0] for row in rows for cell in row.split(" | ")[1:3]]
     assert len(rates) == 4
     assert all(int(rate.replace(",", "")) > 0 for rate in rates)
 

@@ -1,8 +1,9 @@
 """Langevin and Gibbs-with-gradients in PyTorch, as a peer to compare with.
 
-It needs PyTorch and no other framework, and reads from standard input what to do: a
-line with a sampler's name, answered by one JSON object with the seconds that it took.
-So the two sides can take turns without starting anew.
+It needs PyTorch, and takes torchebm's Langevin dynamics along where that is installed.
+It reads from standard input what to do: a line `[sampler, library]`, answered by one
+JSON object with the seconds that it took. So the sides can take turns without starting
+anew.
 """
 
 import argparse
@@ -14,6 +15,12 @@ import time
 
 import torch
 from torch import Tensor, nn
+
+try:
+    import torchebm.core
+    import torchebm.samplers
+except ImportError:
+    torchebm = None
 
 
 def network(units: int) -> nn.Sequential:
@@ -62,6 +69,21 @@ def proposals(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return energies, torch.log_softmax((2 * x - 1) * gradient / 2, dim=1)
 
 
+def torchebm_langevin(net: nn.Module, step_size: float):
+    """Returns torchebm's sampler as a function of the start and the steps."""
+
+    class Energy(torchebm.core.BaseModel):
+        def __init__(self):
+            super().__init__(device="cpu")
+            self.net = net
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x)[:, 0]
+
+    sampler = torchebm.samplers.LangevinDynamics(Energy(), step_size, device="cpu")
+    return lambda x, steps: sampler.sample(x=x, n_steps=steps)
+
+
 def main() -> None:
     """Runs what it is told to, line by line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,17 +100,27 @@ def main() -> None:
     reals = torch.randn(args.batch_size, args.units)
     bits = (torch.rand(args.batch_size, args.units) < 0.5).float()
     run = {
-        "langevin": lambda steps: langevin(net, reals, steps, args.step_size),
-        "gibbs_with_gradients": lambda steps: gibbs_with_gradients(net, bits, steps),
+        "langevin": {
+            "PyTorch": lambda steps: langevin(net, reals, steps, args.step_size)
+        },
+        "gibbs_with_gradients": {
+            "PyTorch": lambda steps: gibbs_with_gradients(net, bits, steps)
+        },
     }
-    for walk in run.values():
-        walk(10)
+    if torchebm:
+        theirs = torchebm_langevin(net, args.step_size)
+        run["langevin"]["torchebm"] = lambda steps: theirs(reals, steps)
+    for libraries in run.values():
+        for walk in libraries.values():
+            walk(10)
     ready = {"torch": torch.__version__, "threads": torch.get_num_threads()}
     ready["wait_policy"] = os.environ.get("OMP_WAIT_POLICY")
+    ready["samplers"] = {name: list(libraries) for name, libraries in run.items()}
     print(json.dumps(ready), flush=True)
     for line in sys.stdin:
+        sampler, library = json.loads(line)
         start = time.perf_counter()
-        run[line.strip()](args.steps)
+        run[sampler][library](args.steps)
         print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)
 
 
