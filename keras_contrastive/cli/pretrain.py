@@ -95,7 +95,7 @@ def run(given: dict[str, Any]) -> None:
     train(settings, description, splits, folder, model, backup, chief, tensorboard)
     if not chief:
         return
-    images.write_report(vars(settings), folder.path / "image_files.txt")
+    images.write_report(vars(settings), folder.image_files)
     # Of an end that was cut off.
     for old in (folder.encoder, folder.preset):
         shutil.rmtree(old, ignore_errors=True)
@@ -111,7 +111,7 @@ def run(given: dict[str, Any]) -> None:
     about["name"] = folder.path.name
     export.export_preset(model, folder.preset, about)
     folder.finish()
-    print(again.next_steps(folder, settings))
+    print(f"\n{again.next_steps(folder, settings)}")
 
 
 def _of_energy(given: dict[str, Any]) -> bool:
@@ -185,7 +185,8 @@ def train(
         f"{settings.recipe}: {count} images, {settings.epochs} epochs of {steps} "
         f"steps{resumed}"
     )
-    for line in settings_.remarks(settings, count):
+    accelerator = any(tf.config.list_logical_devices(x) for x in ("GPU", "TPU"))
+    for line in settings_.remarks(settings, count, accelerator):
         print(line)
     with watching.collapse_told():
         model.fit(

@@ -38,6 +38,7 @@ class RunFolder:
         self.pairs = self.path / "pair_similarities.json"
         self.preset = self.path / IN_RUN
         self.table = self.path / "evaluation.md"
+        self.image_files = self.path / "image_files.txt"
         self._end = self.path / "finished"
 
     @staticmethod
