@@ -7,7 +7,7 @@ from absl import flags
 from keras_contrastive import evaluation
 from keras_contrastive.cli import source
 from keras_contrastive.cli.commands import Command
-from keras_contrastive.cli.worth import NEIGHBOURS, table
+from keras_contrastive.cli.worth import NEIGHBOURS, announce, hints, table
 
 
 def define(values: flags.FlagValues) -> None:
@@ -48,24 +48,29 @@ def run(given: dict[str, Any]) -> None:
     target = found.description.name
     if found.transferred:
         learnt_from = found.learnt_from or "an exported encoder"
+        name = f"encoder of {learnt_from}"
+        announce(name)
         moved = evaluation.transfer(
             found.encoder,
             train,
             held_out,
             learnt_from,
             target,
-            [x.labels_per_class for x in results["raw pixels"]],
+            [x.labels_per_class for x in next(iter(results.values()))],
             draws,
             seed,
             NEIGHBOURS,
         )
         print(f"{moved}.")
-        results[f"encoder of {learnt_from}"] = moved.efficiency
+        results[name] = moved.efficiency
+    count = int(held_out.cardinality())
     print(
-        f"{target}: {int(held_out.cardinality())} images of {found.held_out!r}, with "
+        f"{target}: {count} images of {found.held_out!r}, with "
         f"labels of {found.train!r} (mean ± spread of {draws} draws):\n"
     )
     print(evaluation.label_efficiency_table(results))
+    for line in hints(results, count):
+        print(f"\n{line}")
     print(f"\n{found.reading()}")
 
 

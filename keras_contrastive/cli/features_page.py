@@ -35,7 +35,7 @@ def add_features(
         settings: Of the run.
         count: Images at most.
     """
-    description = images_.describe(vars(settings))
+    description = images_.describe(vars(settings), listed=folder.image_files)
     if not description.num_classes:
         return
     splits = choose(description, settings.train_split, settings.uses_labels)

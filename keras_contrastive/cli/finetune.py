@@ -63,8 +63,9 @@ def run(given: dict[str, Any]) -> None:
     """Trains head and trunk, writes the classifier and prints its accuracy."""
     asked = label_budgets.read(given)
     freeze_epochs = _freeze_epochs(given)
+    # Before a folder of images is looked through, which may take minutes.
+    out = _output_folder(given)
     found = source.find(given, trainable=True)
-    out = _output_folder(given, found)
     names = found.description.class_names
     # Read here once, and not for each classifier.
     train, test = (
@@ -131,22 +132,29 @@ def run(given: dict[str, Any]) -> None:
     )
 
 
-def _output_folder(given: dict[str, Any], found: source.Source) -> pathlib.Path:
+def _output_folder(given: dict[str, Any]) -> pathlib.Path:
     """Returns where the classifier goes.
 
     Raises:
         ValueError: If no folder was named and there is no run to put it into.
         FileExistsError: If something is there.
     """
-    out = given["output_dir"]
-    if out is None:
-        if found.run is None:
-            raise ValueError(
-                "`output_dir` must name a folder when --encoder_dir is given. "
-                "Received: None"
-            )
-        out = found.run.path / "finetuned"
-    return new_folder(out, "output_dir")
+    if given["output_dir"] is not None:
+        return new_folder(given["output_dir"], "output_dir")
+    if not given["run"]:
+        raise ValueError(
+            "`output_dir` must name a folder where there is no --run to put the "
+            "classifier into. Received: None"
+        )
+    out = pathlib.Path(given["run"]).expanduser() / "finetuned"
+    try:
+        return new_folder(out)
+    except FileExistsError as error:
+        raise FileExistsError(
+            "`run` must be one that has not been fine-tuned yet, or --output_dir=OTHER "
+            f"say where another classifier goes. Received: {given['run']}, which has "
+            f"been fine-tuned already, in {out}"
+        ) from error
 
 
 def _freeze_epochs(given: dict[str, Any]) -> int:

@@ -120,12 +120,18 @@ def refuse_without_folder(given: Mapping[str, Any]) -> None:
             )
 
 
-def describe(where: Mapping[str, Any], channels: int | None = None) -> Description:
-    """Says what a dataset or a folder holds.
+def describe(
+    where: Mapping[str, Any],
+    channels: int | None = None,
+    listed: pathlib.Path | None = None,
+) -> Description:
+    """Says what a dataset or a folder holds, and prints which files are bad or odd.
 
     Args:
         where: Values of the flags, or of a run's settings, by name.
         channels: That a folder's images are to have.
+        listed: Where an earlier run has listed such files, whose images may since have
+            changed; None for a run itself, whose images may not.
 
     Raises:
         ValueError: If a folder has changed since the run began; and as
@@ -134,8 +140,15 @@ def describe(where: Mapping[str, Any], channels: int | None = None) -> Descripti
     if where["image_dir"] is None:
         return data.describe(where["dataset"], where["data_dir"], where["download"])
     folder = _folder(where, channels)
+    if report := _report(folder, listed):
+        print(report)
     begun = where.get("image_digest")
-    if begun not in (None, folder.digest):
+    if listed and begun not in (None, folder.digest):
+        print(
+            f"{folder.path} has changed since the run: images came, went, or became "
+            "others."
+        )
+    elif begun not in (None, folder.digest):
         raise ValueError(
             "`image_dir` must hold the images that the run began with, no more and no "
             f"fewer. Received: {folder.path}, which has changed"
@@ -165,6 +178,21 @@ def load(
     if most is None or (shape.is_fully_defined() and max(shape[:2]) <= most):
         return images
     return squared(images, most)
+
+
+def same(
+    where: Mapping[str, Any], digest: str | None, channels: int | None = None
+) -> bool:
+    """Whether a folder holds the images of a run, wherever it lies.
+
+    Args:
+        where: Values of the flags by name.
+        digest: That the run noted; None if it was on no folder.
+        channels: That a folder's images are to have.
+    """
+    if where["image_dir"] is None or digest is None:
+        return False
+    return _folder(where, channels).digest == digest
 
 
 def write_report(where: Mapping[str, Any], path: pathlib.Path) -> None:
@@ -200,7 +228,14 @@ def _opened(
     channels: int | None,
 ) -> data.ImageFolder:
     print(f"Looking through {image_dir}", flush=True)
-    folder = data.ImageFolder(image_dir, image_labels, channels, bad_files, odd_files)
-    if report := folder.report():
-        print(report)
-    return folder
+    return data.ImageFolder(image_dir, image_labels, channels, bad_files, odd_files)
+
+
+def _report(folder: data.ImageFolder, listed: pathlib.Path | None) -> str:
+    """Returns which files are bad or odd, or where all this is told already."""
+    whole = folder.report(most=None)
+    told = listed.read_text().rstrip("\n") if listed and listed.is_file() else None
+    if whole and told == whole:
+        count = len(folder.bad) + len(folder.odd)
+        return f"Bad or odd files: {count}, as {listed} lists them."
+    return folder.report()

@@ -14,6 +14,7 @@ from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.features_page import add_features
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
+from keras_contrastive.cli.source import check_there
 from keras_contrastive.evaluation.label_table import cell
 
 _WORDS = {
@@ -44,6 +45,12 @@ def define(values: flags.FlagValues) -> None:
         "Folder of tfds datasets; the run's by default.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "image_dir",
+        None,
+        "Folder of the run's images, if it has moved since.",
+        flag_values=values,
+    )
     flags.DEFINE_integer(
         "images",
         1_000,
@@ -66,6 +73,7 @@ def run(given: dict[str, Any]) -> None:
         name if last.count(name) == 1 else str(run[0].path): run
         for name, run in zip(last, opened, strict=True)
     }
+    _check_images(runs, given["image_dir"])
     several = len(runs) > 1
     title = "Runs side by side" if several else _title(*next(iter(runs.values())))
     page = plots.HtmlPage(title)
@@ -79,6 +87,32 @@ def run(given: dict[str, Any]) -> None:
     default = "comparison.html" if several else folder.path / "report.html"
     out = page.save(given["out"] or default)
     print(f"The page is {out}")
+
+
+def _check_images(
+    runs: Mapping[str, tuple[RunFolder, Settings | EnergySettings]],
+    image_dir: str | None,
+) -> None:
+    """Stops where images are not where a run, or the flag, says.
+
+    Raises:
+        ValueError: If the flag is given and no run is on a folder of images.
+        FileNotFoundError: If a folder that is to be read is not there.
+    """
+    own = [(folder, s) for folder, s in runs.values() if s.image_dir is not None]
+    if image_dir is not None and not own:
+        raise ValueError(
+            "`image_dir` must stand beside a run on a folder of images. "
+            f"Received: {image_dir} with {', '.join(runs)}"
+        )
+    for folder, settings in own:
+        if image_dir is None and _has_features(folder, settings):
+            check_there(folder, settings)
+
+
+def _has_features(folder: RunFolder, settings: Settings | EnergySettings) -> bool:
+    """Whether images are read, to show what the encoder makes of them."""
+    return isinstance(settings, Settings) and folder.encoder.is_dir()
 
 
 def _title(folder: RunFolder, settings: Settings | EnergySettings) -> str:
@@ -113,8 +147,10 @@ def _add_run(
         page.picture(
             plots.plot_pair_similarities(callbacks.read_pairs(folder.pairs)),
             "The energy of a pair is minus the cosine of its embeddings, which the "
-            "loss compares: training pushes it down for two views of an image and up "
-            "for views of two images. The same views of the same images every time",
+            "loss compares. Training opens a gap: views of one image (blue) end low, "
+            "views of two images (red) higher. An encoder that takes all images for "
+            "alike at first begins with every pair near -1: then both go up, the red "
+            "ones further. The same views of the same images every time",
         )
     page.heading("Pictures", 3)
     for name, words in _WORDS.items():
@@ -122,13 +158,13 @@ def _add_run(
             page.picture(path, words)
     for path in sorted((folder.path / "film").glob("*.png")):
         page.picture(path, path.stem.replace("_", " "))
-    if isinstance(settings, Settings) and folder.encoder.is_dir():
-        # What came to a folder of images since the run may be shown as well.
+    if _has_features(folder, settings):
         settings = dataclasses.replace(
             settings,
             data_dir=given["data_dir"] or settings.data_dir,
             download=False,
-            image_digest=None,
+            # Never given to a run that was on no folder.
+            image_dir=settings.image_dir and (given["image_dir"] or settings.image_dir),
         )
         add_features(page, folder, settings, given["images"])
 
@@ -181,8 +217,10 @@ def _add_path(page: plots.HtmlPage, histories: Mapping[str, Any]) -> None:
         page.picture(
             plots.plot_alignment_uniformity(measured),
             "Alignment of two views against uniformity of all images, in the features, "
-            "from the ring to the disc. At the lower right all features are alike; "
-            "further left images are told apart, and further down their views are not",
+            "from the ring (first) to the disc (last). Further left is better, for "
+            "images are told apart, and further down is, for the views of one are not. "
+            "At the lower right all features are alike: where a collapse ends, and "
+            "where an encoder may begin",
         )
 
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from absl import flags
 
 from keras_contrastive import callbacks, data, distribute, export
-from keras_contrastive.cli import arguments, images, options, watching
+from keras_contrastive.cli import again, arguments, images, options, watching
 from keras_contrastive.cli import settings as settings_
 from keras_contrastive.cli.card import card
-from keras_contrastive.cli.commands import PROGRAM, Command
+from keras_contrastive.cli.commands import Command
 from keras_contrastive.cli.energies import options as energy_options
 from keras_contrastive.cli.energies import pretrain as energies
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS
@@ -34,7 +34,7 @@ def define(values: flags.FlagValues) -> None:
         "output_dir",
         None,
         "Folder to write; by default a fresh one below runs/. The same command goes on "
-        "with a run that was cut off there.",
+        "with a run that was cut off there, and leaves one that is finished as it is.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
@@ -57,13 +57,16 @@ def run(given: dict[str, Any]) -> None:
     """Pretrains, or goes on with a run, and says what the features are worth."""
     given = images.given_in_full(given_in_full(given))
     watching.check_board(given["tensorboard"])
+    if words := again.finished(given):
+        print(words)
+        return
     if _of_energy(given):
         energies.run(given)
         return
     strategy = place(given)
     if given["resume"]:
         folder, settings = RunFolder.reopen(given["output_dir"])
-        _refuse_changes(given, settings)
+        again.refuse_changes(given, settings)
         description = images.describe(vars(settings))
         splits = _splits(settings, description)
     else:
@@ -88,11 +91,11 @@ def run(given: dict[str, Any]) -> None:
     chief = distribute.is_chief(strategy)
     tensorboard = given["tensorboard"]
     # Last, so that what cannot run leaves no folder behind.
-    folder = folder or RunFolder.create(path, settings, chief)
+    folder = folder or RunFolder.create(path, settings, given["explicit"], chief)
     train(settings, description, splits, folder, model, backup, chief, tensorboard)
     if not chief:
         return
-    images.write_report(vars(settings), folder.path / "image_files.txt")
+    images.write_report(vars(settings), folder.image_files)
     # Of an end that was cut off.
     for old in (folder.encoder, folder.preset):
         shutil.rmtree(old, ignore_errors=True)
@@ -108,8 +111,7 @@ def run(given: dict[str, Any]) -> None:
     about["name"] = folder.path.name
     export.export_preset(model, folder.preset, about)
     folder.finish()
-    labelled = "" if description.num_classes else " --image_dir=LABELLED_FOLDER"
-    print(f"Next: {PROGRAM} finetune --run={folder.path}{labelled}")
+    print(f"\n{again.next_steps(folder, settings)}")
 
 
 def _of_energy(given: dict[str, Any]) -> bool:
@@ -183,7 +185,8 @@ def train(
         f"{settings.recipe}: {count} images, {settings.epochs} epochs of {steps} "
         f"steps{resumed}"
     )
-    for line in settings_.remarks(settings, count):
+    accelerator = any(tf.config.list_logical_devices(x) for x in ("GPU", "TPU"))
+    for line in settings_.remarks(settings, count, accelerator):
         print(line)
     with watching.collapse_told():
         model.fit(
@@ -226,21 +229,6 @@ def _splits(settings: Settings, description: Description) -> Splits:
             f"from. Received: {splits.train}"
         )
     return splits
-
-
-def _refuse_changes(given: dict[str, Any], settings: Settings) -> None:
-    """Stops where a resumed run is given another setting than it began with."""
-    begun = vars(settings) | settings.arguments
-    for name in arguments.NAMES:
-        begun.setdefault(name, None)
-    own = arguments.given_to(settings.method, given)
-    for name in sorted(given["explicit"] & set(begun)):
-        value = own.get(name, given[name])
-        if value != begun[name]:
-            raise ValueError(
-                f"`{name}` must stay {begun[name]!r}, which the run in "
-                f"{given['output_dir']} began with. Received: {value!r}"
-            )
 
 
 COMMAND = Command(

@@ -5,13 +5,14 @@ import json
 import keras
 
 from keras_contrastive import evaluation, plots
+from keras_contrastive.cli import images as images_
 from keras_contrastive.cli.features_page import neighbours, sized
 from keras_contrastive.cli.methods import CORRUPTIONS, METHODS
 from keras_contrastive.cli.parts import load, make_encoder, make_policy
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.settings import Settings
+from keras_contrastive.cli.settings import Settings, few_steps
 from keras_contrastive.cli.splits import Splits
-from keras_contrastive.cli.worth import table
+from keras_contrastive.cli.worth import PRETRAINED, UNTRAINED, hints, table
 from keras_contrastive.data.load import Description
 
 # Points of the map.
@@ -79,16 +80,21 @@ def report(
     Returns:
         The encoder's row of the table.
     """
-    train, test = (load(settings, x).take(count) for x in (splits.train, splits.test))
+    # As `evaluate` reads them, without the room that views are cropped from.
+    whole, test = (
+        images_.load(vars(settings), x, settings.image_size)
+        for x in (splits.train, splits.test)
+    )
+    train, test = whole.take(count), test.take(count)
     untrained = make_encoder(settings, encoder.input_shape[-1])
     # Whoever compares this row with another must know that it has seen all labels.
-    pretrained = "pretrained encoder"
+    pretrained = PRETRAINED
     if settings.uses_labels:
         pretrained += ", with labels"
     results = table(
         train,
         test,
-        {"untrained encoder": untrained, pretrained: encoder},
+        {UNTRAINED: untrained, pretrained: encoder},
         settings.image_size,
     )
     print(
@@ -97,6 +103,10 @@ def report(
         f"(mean ± spread of 5 draws):\n"
     )
     print(evaluation.label_efficiency_table(results))
+    for line in hints(results, int(test.cardinality())):
+        print(f"\n{line}")
+    if few := few_steps(settings, int(whole.cardinality())):
+        print(f"\n{few}")
     if settings.uses_labels:
         print(
             f"\n{settings.method} learnt from every label of {splits.train!r}: its row "

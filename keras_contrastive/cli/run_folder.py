@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import platform
+from collections.abc import Set
 
 import keras
 import tensorflow as tf
@@ -37,6 +38,7 @@ class RunFolder:
         self.pairs = self.path / "pair_similarities.json"
         self.preset = self.path / IN_RUN
         self.table = self.path / "evaluation.md"
+        self.image_files = self.path / "image_files.txt"
         self._end = self.path / "finished"
 
     @staticmethod
@@ -48,13 +50,18 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, path: str, settings: Settings | EnergySettings, write: bool = True
+        cls,
+        path: str,
+        settings: Settings | EnergySettings,
+        flags: Set[str],
+        write: bool = True,
     ) -> "RunFolder":
         """Makes the folder of a new run and writes its config.
 
         Args:
             path: The folder.
             settings: The run's settings.
+            flags: Names of those that were given.
             write: Whether this process is the one that writes.
 
         Raises:
@@ -67,6 +74,7 @@ class RunFolder:
         folder.path.mkdir(parents=True, exist_ok=True)
         config = {
             "settings": dataclasses.asdict(settings),
+            "flags": sorted(flags),
             "versions": {
                 "keras_contrastive": __version__,
                 "keras": keras.__version__,
@@ -83,6 +91,16 @@ class RunFolder:
         """Whether a run was begun here and did not come to its end."""
         return self.config.is_file() and not self._end.is_file()
 
+    @property
+    def finished(self) -> bool:
+        """Whether a run was begun here and came to its end."""
+        return self.config.is_file() and self._end.is_file()
+
+    @property
+    def flags(self) -> list[str] | None:
+        """Names of the flags that the run was begun with; None if it did not note."""
+        return json.loads(self.config.read_text()).get("flags")
+
     def finish(self) -> None:
         """Marks the run as come to its end, so that no other takes its folder."""
         with replaced(self._end) as fresh:
@@ -98,11 +116,9 @@ class RunFolder:
             self.path.is_dir() and not any(self.path.iterdir())
         ):
             return
-        has_run = self.config.is_file()
         raise FileExistsError(
-            "`output_dir` must be a new or an empty folder"
-            + ("; --resume goes on with the run in it" if has_run else "")
-            + f". Received: {self.path}"
+            "`output_dir` must be a new or an empty folder. Received: "
+            f"{self.path}{', where another run is finished' if self.finished else ''}"
         )
 
     @classmethod

@@ -11,6 +11,10 @@ from keras_contrastive.cli.recipes import RECIPES, Recipe, cut_down, suiting
 
 # What must fit into an epoch; see `fitted`.
 _MEMORIES = ("queue_size", "negatives")
+# After as many on the digits, features are worth most of what they come to in the end.
+_FEW_STEPS = 100
+# Side of views in pixels that a small net on CPUs learns from in minutes.
+_SMALL = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,14 +197,40 @@ def _check_batch(arguments: Arguments, batch: int, rows: int) -> None:
         )
 
 
-def remarks(settings: Settings, images: int) -> list[str]:
-    """Returns what whoever started the run should know about its settings.
+def few_steps(settings: Settings, images: int) -> str:
+    """Returns a word on a run of few steps; nothing where they are enough.
 
     Args:
         settings: Of the run.
         images: Number of images that are trained on.
     """
+    steps = images // settings.batch_size * settings.epochs
+    if steps >= _FEW_STEPS:
+        return ""
+    return (
+        f"{steps} steps are few to learn from: more --epochs or a smaller --batch_size "
+        "make more of them."
+    )
+
+
+def remarks(settings: Settings, images: int, accelerator: bool = True) -> list[str]:
+    """Returns what whoever started the run should know about its settings.
+
+    Args:
+        settings: Of the run.
+        images: Number of images that are trained on.
+        accelerator: Whether there is a GPU or a TPU.
+    """
     lines = []
+    if settings.encoder.startswith("resnet") and not accelerator:
+        smaller = f" --image_size={_SMALL}" if settings.image_size > _SMALL else ""
+        lines.append(
+            f"There is no GPU or TPU here, and a {settings.encoder} takes hours or "
+            "days without one; the bar below says how long. "
+            f"--encoder=convnet{smaller} --batch_size=64 --epochs=50 make it small."
+        )
+    if few := few_steps(settings, images):
+        lines.append(few)
     if settings.uses_labels:
         lines.append("The labels of these images are used.")
     recipe = RECIPES[settings.recipe]

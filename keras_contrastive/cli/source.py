@@ -1,6 +1,7 @@
 """Exported features and the dataset to use them on: flags that commands share."""
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras_contrastive import export
 from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.settings import Settings
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
 
@@ -127,7 +129,7 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         )
     given = images.given_in_full(given)
     where = {name: given[name] for name in (*_WHERE, *images.FLAGS)}
-    run, train_split, learnt_from = None, None, None
+    run, train_split, learnt_from, digest = None, None, None, None
     if given["run"]:
         run, settings = RunFolder.reopen(given["run"], "run")
         if isinstance(settings, EnergySettings):
@@ -136,11 +138,13 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
                 f"Received: {given['run']!r}, a run of {settings.method}"
             )
         where["data_dir"] = where["data_dir"] or settings.data_dir
-        learnt_from = settings.dataset
+        learnt_from, digest = settings.dataset, settings.image_digest
         if where["dataset"] is None:
             where["dataset"], train_split = settings.dataset, settings.train_split
             for name in set(images.FLAGS) - given["explicit"]:
                 where[name] = getattr(settings, name)
+            where["image_digest"] = digest
+            check_there(run, settings)
     if where["dataset"] is None:
         raise ValueError(
             "`dataset` must name a tfds dataset, or --image_dir a folder of images, "
@@ -152,7 +156,12 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
     encoder = export.load_encoder(
         run.encoder if run else given["encoder_dir"], trainable=trainable
     )
-    description = images.describe(where, encoder.image_shape[-1])
+    channels = encoder.image_shape[-1]
+    listed = run.image_files if run else None
+    description = images.describe(where, channels, listed)
+    if images.same(where, digest, channels):
+        # Moved, or renamed: these are the run's own.
+        learnt_from = where["dataset"]
     if not description.num_classes:
         kind = "class labels" if flag == "dataset" else "a subfolder for each class"
         raise ValueError(f"`{flag}` must have {kind}. Received: {description.name!r}")
@@ -172,10 +181,25 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         given["split"] == "validation",
     )
     # A classifier takes images as they are, and so none that must be made to fit.
-    channels = {description.image_shape[-1], encoder.image_shape[-1]}
-    if not found.same_channels and (trainable or channels != {1, 3}):
+    theirs = description.image_shape[-1]
+    if not found.same_channels and (trainable or {theirs, channels} != {1, 3}):
         raise ValueError(
-            f"`dataset` must have images of {encoder.image_shape[-1]} channels, as the "
-            f"encoder takes. Received: {name!r} with {description.image_shape[-1]}"
+            f"`dataset` must have images of {channels} channels, as the encoder takes. "
+            f"Received: {name!r} with {theirs}"
         )
     return found
+
+
+def check_there(run: RunFolder, settings: Settings) -> None:
+    """Stops where the images of a run are no longer where they were.
+
+    Raises:
+        FileNotFoundError: If they were in a folder that is not there.
+    """
+    path = settings.image_dir
+    if path is not None and not pathlib.Path(path).is_dir():
+        raise FileNotFoundError(
+            "`image_dir` must say, as --image_dir=NEW, where the images are that have "
+            f"moved since the run. Received: {path}, which the run in {run.path} "
+            "remembers and which is not there"
+        )

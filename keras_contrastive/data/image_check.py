@@ -10,6 +10,19 @@ import tensorflow as tf
 
 _JPEG, _PNG, _GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8"
 _KINDS = {_JPEG: "JPEG", _PNG: "PNG", _GIF: "GIF", b"BM": "BMP", b"RIFF": "WebP"}
+# Whole images, whose formats TensorFlow does not decode; where the start's bytes stand.
+_NOT_READ = (
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL \r\n\x87\n", "JPEG XL"),
+    (4, b"jP  \r\n\x87\n", "JPEG 2000"),
+    (4, b"ftypavi", "AVIF"),
+    # As telephones write it, under names in .jpg as well.
+    (4, b"ftyphe", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"),
+)
 GREY = "is grey among coloured ones; its values are taken for red, green and blue"
 ALPHA = "has an alpha channel; what shines through is made white"
 CMYK = "is in CMYK; it is turned into RGB"
@@ -47,6 +60,10 @@ def check_file(path: pathlib.Path) -> Checked:
         return Checked(None, False, "is empty")
     kind = next((k for start, k in _KINDS.items() if contents.startswith(start)), None)
     if kind is None:
+        for place, start, name in _NOT_READ:
+            if contents.startswith(start, place):
+                word = f"is {name}, a format that is not read: convert it to JPEG"
+                return Checked(None, False, word)
         formats = ", ".join(_KINDS.values())
         return Checked(None, False, f"is none of {formats}, whatever its name says")
     # TensorFlow 2.21 writes beyond its memory for one, and the process dies.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 # What TensorFlow decodes, and what only looks as if it did: the latter is reported.
 READ = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
-_NOT_READ = (".avif", ".heic", ".jp2", ".jxl", ".tif", ".tiff")
+_NOT_READ = (".avif", ".heic", ".heif", ".jp2", ".jxl", ".tif", ".tiff")
 _READY_MADE = {
     "train": "train",
     "val": "validation",

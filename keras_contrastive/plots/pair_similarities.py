@@ -1,4 +1,4 @@
-"""The energy as contrastive learning sees it: positives pushed down, negatives up."""
+"""The energy as contrastive learning sees it: low for positives, not for negatives."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,9 @@ def plot_pair_similarities(
 ) -> "Figure":
     """Draws the energies of positive and of negative pairs, moment by moment.
 
-    The energy of a pair is minus its cosine: training pushes it down for positives and
-    up for negatives.
+    The energy of a pair is minus its cosine. Training opens a gap between positives,
+    below, and negatives, above; where all pairs lie near -1 before it, as under a net
+    that takes all images for alike, the gap opens because the negatives go up.
 
     Args:
         moments: By name, from the left to the right; a number is the epochs trained, as

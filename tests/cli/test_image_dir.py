@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import keras
@@ -76,13 +77,31 @@ def test_a_folder_goes_all_the_way(album, learnt, tmp_path, capsys, monkeypatch)
     capsys.readouterr()
     table = ["--labels_per_class=1,all", "--draws=2"]
     assert main(["evaluate", f"--run={run}", *table]) == 0
-    of_run = capsys.readouterr().out
+    of_run = capsys.readouterr().out.partition(str(album) + ": ")[2]
     images._opened.cache_clear()
     monkeypatch.chdir(album.parent)
     named = [f"--encoder_dir={run / 'encoder'}", f"--image_dir={album.name}"]
     assert main(["evaluate", *named, *table]) == 0
-    assert capsys.readouterr().out == of_run
+    assert capsys.readouterr().out.partition(str(album) + ": ")[2] == of_run
     assert "raw pixels" in of_run
+
+
+def numbers(table):
+    """Rows of numbers by name, of a table in Markdown or in plain text."""
+    rows = {}
+    for line in table.splitlines():
+        name, *cells = re.split(r"\s*\|\s*|\s{2,}", line.strip("| "))
+        if cells and name.endswith(("raw pixels", "encoder")):
+            rows[name.removeprefix("pretrained ")] = cells
+    rows.pop("untrained encoder", None)
+    return rows
+
+
+def test_evaluate_measures_what_pretraining_did(album, learnt, capsys):
+    assert main(["evaluate", f"--run={learnt}"]) == 0
+    closing = numbers((learnt / "evaluation.md").read_text())
+    assert set(closing) == {"raw pixels", "encoder"}
+    assert numbers(capsys.readouterr().out) == closing
 
 
 def test_a_run_on_a_folder_is_shown(album, learnt, tmp_path):
@@ -91,11 +110,74 @@ def test_a_run_on_a_folder_is_shown(album, learnt, tmp_path):
     assert "Hover over a point" in out.read_text()
 
 
-def test_files_are_named_once(album, learnt, capsys):
-    assert main(["evaluate", f"--run={learnt}", "--labels_per_class=all"]) == 0
+def using(command, run, tmp_path, *flags):
+    """Runs a command on a run, as short as it can be; returns its status."""
+    images._opened.cache_clear()
+    name = [str(run)] if command == "plot" else [f"--run={run}"]
+    short = {
+        "plot": [f"--out={tmp_path / 'page.html'}"],
+        "evaluate": ["--labels_per_class=1", "--draws=1"],
+        "finetune": ["--epochs=1", f"--output_dir={tmp_path / 'tuned'}"],
+    }
+    return main([command, *name, *short[command], *flags])
+
+
+@pytest.mark.parametrize("command", ["evaluate", "finetune", "plot"])
+def test_files_that_the_run_lists_are_counted(command, album, learnt, tmp_path, capsys):
+    assert using(command, learnt, tmp_path) == 0
     out = capsys.readouterr().out
-    for name in BAD | ODD:
+    listed = f"Bad or odd files: {len(BAD | ODD)}, as {learnt / 'image_files.txt'} "
+    assert listed in out
+    assert not any(f"{name} " in out for name in BAD | ODD)
+
+
+def test_files_that_the_run_does_not_list_are_named_once(
+    album, learnt, tmp_path, capsys
+):
+    more = shutil.copytree(album, tmp_path / "album")
+    (more / "dawn" / "new.png").write_bytes(b"")
+    assert using("evaluate", learnt, tmp_path, f"--image_dir={more}") == 0
+    out = capsys.readouterr().out
+    for name in [*BAD, *ODD, "new.png"]:
         assert out.count(f"dawn/{name} ") == 1, name
+
+
+@pytest.mark.parametrize("command", ["evaluate", "finetune", "plot"])
+def test_a_folder_that_has_moved_is_asked_for(command, album, learnt, tmp_path, capsys):
+    there = shutil.copytree(album, tmp_path / "elsewhere")
+    run = shutil.copytree(learnt, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["image_dir"] = str(tmp_path / "gone")
+    (run / "config.json").write_text(json.dumps(config))
+    assert using(command, run, tmp_path) == 2
+    err = capsys.readouterr().err
+    assert "--image_dir must say, as --image_dir=NEW, where the images are" in err
+    assert f"{tmp_path / 'gone'}, which the run in {run} remembers" in err
+    assert using(command, run, tmp_path, f"--image_dir={there}") == 0
+    out = capsys.readouterr().out
+    # The same images, whatever they are called.
+    assert "Bad or odd files: " in out
+    assert "Transfer" not in out
+    assert "changed" not in out
+
+
+@pytest.mark.parametrize("command", ["evaluate", "plot"])
+def test_images_that_came_since_are_said(command, album, learnt, tmp_path, capsys):
+    there = shutil.copytree(album, tmp_path / "album")
+    run = shutil.copytree(learnt, tmp_path / "run")
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["image_dir"] = str(there)
+    (run / "config.json").write_text(json.dumps(config))
+    assert using(command, run, tmp_path) == 0
+    assert "has changed" not in capsys.readouterr().out
+    written(there, {"dawn/new.png": (album / "dawn" / "000.png").read_bytes()})
+    assert using(command, run, tmp_path) == 0
+    assert f"{there} has changed since the run" in capsys.readouterr().out
+
+
+def test_a_folder_is_no_word_on_a_dataset(finished, data, tmp_path, capsys):
+    assert using("plot", finished, tmp_path, f"--image_dir={tmp_path}") == 2
+    assert "--image_dir must stand beside a run on a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["pretrain", "evaluate", "finetune"])

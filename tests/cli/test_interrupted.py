@@ -44,7 +44,7 @@ def dying_at(step, module, monkeypatch):
     ("flags", "module", "steps"), [(IMAGES, pretrain, 4), (POINTS, energies, 14)]
 )
 def test_the_same_command_goes_on_with_what_was_cut_off(
-    flags, module, steps, data, tmp_path, monkeypatch, bare
+    flags, module, steps, data, tmp_path, monkeypatch, bare, capsys
 ):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert main(["pretrain", *flags, f"--output_dir={whole}"]) == 0
@@ -61,8 +61,25 @@ def test_the_same_command_goes_on_with_what_was_cut_off(
         np.testing.assert_array_equal(ours, theirs)
     for name in ("history.csv", *(["pair_similarities.json"] * (flags == IMAGES))):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
-    # Nobody takes a finished run's folder.
-    assert main(command) == 2
+    # Nobody takes a finished run's folder, and its end is not made again.
+    before = {path: path.stat().st_mtime_ns for path in cut.rglob("*")}
+    resume = ["pretrain", "--resume", f"--output_dir={cut}"]
+    for same in (command, resume, [*resume, *flags]):
+        capsys.readouterr()
+        assert main(same) == 0
+        said = capsys.readouterr().out
+        assert f"The run in {cut} is finished" in said
+        assert f"keras-contrastive plot {cut}" in said
+        assert (f"finetune --run={cut}\n" in said) is (module is pretrain)
+    # Fewer flags mean other settings, as another value does.
+    for other in (command[:1] + command[2:], [*command, "--seed=5"]):
+        assert main(other) == 2
+        err = capsys.readouterr().err
+        assert "--output_dir must be a new or an empty folder" in err
+        assert f"{cut}, where another run is finished" in err
+    assert main([*resume, "--seed=5"]) == 2
+    assert "--seed must stay 0" in capsys.readouterr().err
+    assert before == {path: path.stat().st_mtime_ns for path in cut.rglob("*")}
 
 
 def test_an_end_that_was_cut_off_is_made_again(data, tmp_path, monkeypatch):

@@ -52,7 +52,11 @@ def test_help_of_a_command_names_flags_choices_and_defaults(command, capsys):
         (["evaluate"], ["--run", "Received"]),
         (["evaluate", "--run=/nowhere"], ["--run", "/nowhere"]),
         (["evaluate", "--run=x", "--labels_per_class=few"], ["--labels", "'few'"]),
-        (["finetune", "--encoder_dir=x"], ["--dataset", "Received: None"]),
+        (["finetune"], ["--output_dir", "--run", "Received: None"]),
+        (
+            ["finetune", "--encoder_dir=x", "--output_dir=y"],
+            ["--dataset", "Received: None"],
+        ),
     ],
 )
 def test_errors_name_the_flag_the_value_and_the_choices(arguments, words, capsys, data):

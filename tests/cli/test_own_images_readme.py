@@ -7,6 +7,7 @@ import pytest
 import keras_contrastive as kc
 from keras_contrastive.cli import images
 from keras_contrastive.cli.main import main
+from tests.cli import resolved
 from tests.data.picture_files import BAD, classes, written
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
@@ -43,6 +44,27 @@ def test_the_commands_work_as_written(section, home, monkeypatch, capsys):
         assert main([name, *flags, *short.get(name, ["--draws=2"])]) == 0
     assert "daisy/x.jpg is none of" in capsys.readouterr().out
     assert (home / "runs/photos/finetuned/classifier").is_dir()
+
+
+def test_the_recipe_is_what_it_says(section, monkeypatch):
+    monkeypatch.setitem(resolved.SHAPES, "folder/photos", (None, None, 3))
+    folder = ["--image_dir=photos", "--dataset=folder/photos"]
+    words = " ".join(section.split())
+    for size, net, epochs in (
+        (64, "a ResNet-18, 256 images a step and 200 epochs", 200),
+        (65, "a ResNet-50 and 100 epochs", 100),
+    ):
+        found = resolved.settings(*folder, f"--image_size={size}")
+        assert net in words
+        assert found.encoder == net.split()[1].lower().replace("-", "").strip(",")
+        assert (found.batch_size, found.epochs) == (256, epochs)
+    # The last three of the command.
+    last = re.search(r"--image_size=64 (.*?)\n", section)[1].split()
+    assert [flag.split("=")[0] for flag in last] == [
+        "--encoder",
+        "--batch_size",
+        "--epochs",
+    ]
 
 
 def test_the_python_works_as_written(section, home, monkeypatch):

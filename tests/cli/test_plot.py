@@ -31,7 +31,9 @@ def test_a_run_is_shown_on_one_page(finished, data, tmp_path, capsys):
         "An image a class, and those with the nearest features",
         "Classes by the 20 nearest",
         "Energies of pairs over training",
+        "Training opens a gap",
         "Alignment of two views against uniformity",
+        "Further left is better",
     ):
         assert shown in text, shown
     # A dot an image in each of the two maps.

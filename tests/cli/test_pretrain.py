@@ -129,7 +129,7 @@ def test_a_folder_with_a_run_is_refused_and_kept(finished, data, capsys):
     assert main(["pretrain", f"--output_dir={finished}"]) == 2
     err = capsys.readouterr().err
     assert "--output_dir" in err
-    assert "--resume" in err
+    assert "another run is finished" in err
     assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import keras_contrastive as kc
-from keras_contrastive.cli import images
+from keras_contrastive.cli import finetune, images
 from keras_contrastive.cli.main import main
 
 
@@ -58,9 +58,24 @@ def test_finetune_writes_a_classifier(finished, data, tmp_path, capsys):
     right = np.argmax(probabilities, axis=1) == labels
     np.testing.assert_allclose(right.mean(), result["accuracy"], atol=0.01)
     np.testing.assert_allclose(served.serve_one(images[0]), probabilities[0], atol=1e-5)
-    # It is there: a second run must not overwrite it.
-    assert main(arguments) == 2
-    assert "--output_dir" in capsys.readouterr().err
+
+
+def test_a_second_classifier_wants_a_folder_of_its_own(tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+    (run / "finetuned").mkdir(parents=True)
+    (run / "finetuned" / "result.json").write_text("{}")
+
+    def read(*_, **__):
+        raise AssertionError("the images were read before it was refused")
+
+    monkeypatch.setattr(finetune.source, "find", read)
+    assert main(["finetune", f"--run={run}"]) == 2
+    err = capsys.readouterr().err
+    assert "--run must be one that has not been fine-tuned yet" in err
+    assert "--output_dir=OTHER" in err
+    assert f"fine-tuned already, in {run / 'finetuned'}" in err
+    with pytest.raises(AssertionError):
+        main(["finetune", f"--run={run}", f"--output_dir={tmp_path / 'other'}"])
 
 
 def kernels(folder):
@@ -124,6 +139,8 @@ def test_flags_that_do_not_go_together_are_named(
 def test_a_saved_model_that_is_not_ours_is_named(command, data, tmp_path, capsys):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))
     arguments = [f"--encoder_dir={tmp_path / 'other'}", "--dataset=contrastive_digits"]
+    if command == "finetune":
+        arguments.append(f"--output_dir={tmp_path / 'out'}")
     assert main([command, *arguments]) == 2
     assert "export_encoder" in capsys.readouterr().err
 

@@ -58,6 +58,8 @@ BAD = {
     "text.jpg": b"This is no picture.\n",
     "animated.webp": animation(4, "WEBP"),
     "tiff.tif": encoded(picture(0), "TIFF"),
+    # The start of one: enough to know it by.
+    "telephone.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
 }
 ODD = {
     "alpha.png": encoded(see_through(1), "PNG"),

@@ -188,6 +188,8 @@ def test_bad_files_are_named_and_left_out(tmp_path):
     assert "none of JPEG" in folder.bad["text.jpg"]
     assert "JPEG" in folder.bad["cut short.jpg"]
     assert "damaged or cut short" in folder.bad["cut short.png"]
+    for name, kind in {"tiff.tif": "TIFF", "telephone.heic": "HEIC"}.items():
+        assert folder.bad[name].startswith(f"is {kind}, a format that is not read")
     with pytest.warns(UserWarning, match="Left out") as caught:
         dataset = image_folder(tmp_path, "all")
     for name in BAD:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_contrastive import callbacks, distribute, optimizers
-from keras_contrastive.cli import images, watching
+from keras_contrastive.cli import again, images, watching
 from keras_contrastive.cli.energies.methods import ENERGY_METHODS, make_energy
 from keras_contrastive.cli.energies.points import Points, pixels_of
 from keras_contrastive.cli.energies.report import Film, draw, likelihood
@@ -21,7 +21,7 @@ def run(given: dict[str, Any]) -> None:
     folder = None
     if given["resume"]:
         folder, settings = RunFolder.reopen(given["output_dir"])
-        _refuse_changes(given, settings)
+        again.refuse_changes(given, settings)
     else:
         if given["output_dir"]:
             RunFolder(given["output_dir"]).check_unused()
@@ -42,7 +42,7 @@ def run(given: dict[str, Any]) -> None:
         model = backup.load() or _model(settings, points)
     chief = distribute.is_chief(strategy)
     # Last, so that what cannot run leaves no folder behind.
-    folder = folder or RunFolder.create(path, settings, chief)
+    folder = folder or RunFolder.create(path, settings, given["explicit"], chief)
     train(settings, points, folder, model, backup, chief, given["tensorboard"])
     if not chief:
         return
@@ -50,6 +50,7 @@ def run(given: dict[str, Any]) -> None:
     print(f"\n{likelihood(model, points)}")
     folder.finish()
     print(f"The run is in {folder.path}: history, pictures and checkpoint.")
+    print(again.next_steps(folder, settings))
 
 
 def _model(settings: EnergySettings, points: Points) -> keras.Model:
@@ -112,13 +113,3 @@ def train(
         callbacks=[*beside, backup],
         verbose=0,
     )
-
-
-def _refuse_changes(given: dict[str, Any], settings: EnergySettings) -> None:
-    begun = vars(settings) | settings.arguments
-    for name in sorted(given["explicit"] & set(begun)):
-        if given[name] != begun[name]:
-            raise ValueError(
-                f"`{name}` must stay {begun[name]!r}, which the run in "
-                f"{given['output_dir']} began with. Received: {given[name]!r}"
-            )
