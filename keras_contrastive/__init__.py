@@ -7,50 +7,10 @@ puts the three together.
 """
 
 import importlib
-import os
 import pathlib
 import sys
 
-# The command line only: TensorFlow's start-up notes would bury its progress bar.
-if pathlib.Path(sys.argv[0]).name == "keras-contrastive" or (
-    sys.orig_argv[1:3] == ["-m", "keras_contrastive"]
-):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-try:
-    import keras
-except ImportError as error:
-    raise ImportError(
-        "keras_contrastive needs Keras 3 on TensorFlow, and Keras could not be "
-        "imported. Set KERAS_BACKEND=tensorflow, or leave it unset."
-    ) from error
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "keras_contrastive needs the TensorFlow backend of Keras 3: set "
-        "KERAS_BACKEND=tensorflow before the first import of keras. "
-        f"Received: backend {keras.backend.backend()!r}"
-    )
-
-from keras_contrastive import (
-    _lazy,
-    callbacks,
-    data,
-    distribute,
-    encoders,
-    energies,
-    evaluation,
-    export,
-    losses,
-    memory,
-    models,
-    optimizers,
-    plots,
-    samplers,
-)
 from keras_contrastive._version import __version__
-
-_lazy.register()
 
 __all__ = [
     "__version__",
@@ -72,6 +32,15 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    if name == "augment":
-        return importlib.import_module("keras_contrastive.augment")
+    if name in __all__:
+        return importlib.import_module(f"keras_contrastive.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# The command line opens the rooms itself, once it knows that it needs them: whoever
+# asks for help would wait seconds for TensorFlow.
+_by_module = sys.argv[0] == "-m" and (
+    sys.orig_argv[-len(sys.argv)] == "keras_contrastive"
+)
+if not _by_module and pathlib.Path(sys.argv[0]).stem != "keras-contrastive":
+    importlib.import_module("keras_contrastive._rooms")

@@ -1,5 +1,8 @@
+import pathlib
 import subprocess
 import sys
+
+import pytest
 
 SLOW = ("keras_cv", "tensorflow_datasets", "matplotlib", "sklearn", "absl.flags")
 
@@ -27,6 +30,33 @@ def test_importing_adds_our_modules_and_no_slow_ones():
     assert not new & {name.split(".")[0] for name in SLOW if name != "absl.flags"}
     # The standard library's own, and nothing else.
     assert new - {"keras_contrastive"} <= set(sys.stdlib_module_names), new
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["pretrian"]])
+def test_help_and_a_misspelt_command_import_no_tensorflow(arguments):
+    run = fresh(
+        "import atexit, sys;"
+        f"sys.argv[:] = ['/usr/bin/keras-contrastive', *{arguments}];"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr));"
+        "from keras_contrastive.cli.main import run; run()"
+    )
+    assert run.returncode == (2 if arguments == ["pretrian"] else 0), run.stderr
+    modules = run.stderr.splitlines()[-1].split()
+    assert "keras_contrastive.cli.main" in modules
+    assert not {"tensorflow", "keras", "numpy"} & set(modules)
+
+
+def test_help_of_the_module_imports_no_tensorflow_either():
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "keras_contrastive", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=pathlib.Path(__file__).parents[1],
+    )
+    assert "keras-contrastive COMMAND" in run.stdout
+    imported = {x.split("|")[-1].strip() for x in run.stderr.splitlines()}
+    assert "keras_contrastive.cli.main" in imported
+    assert not {"tensorflow", "keras"} & imported
 
 
 def test_lazy_classes_are_known_to_keras_before_their_room_is_open():

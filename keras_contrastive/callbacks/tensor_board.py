@@ -14,7 +14,7 @@ _WHITE = 1.0
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's callback of that name, and images beside the views made of them.
 
-    It needs `pip install tensorboard`, without which there is none in TensorFlow.
+    It needs `pip install ".[tensorboard]"`, without which TensorFlow has none.
     Numbers that were not measured at an epoch, which the monitors log as NaN, are left
     out of it. Place it after the callbacks that measure.
 

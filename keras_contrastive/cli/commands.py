@@ -1,6 +1,8 @@
 """A command of the command line: its flags, its help, and what it runs."""
 
 import dataclasses
+import difflib
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -108,11 +110,20 @@ class Command:
         return "\n".join(lines)
 
 
+def _close(words: str) -> str:
+    """Returns a hint where absl's words are of a value that is none of the choices."""
+    found = re.match(r"flag --\w+=(.*): value should be one of <(.*)>", words)
+    if not found:
+        return ""
+    close = difflib.get_close_matches(found[1], found[2].split("|"), 1)
+    return f"; close to it: {close[0]}" if close else ""
+
+
 def _as_flags(error: Exception, names: Set[str]) -> str:
     """Returns an error's words, an argument that is a flag written as one."""
     words = str(error).strip()
     if isinstance(error, flags.Error):
-        return words
+        return words + _close(words)
     head, tick, rest = words.partition("`")
     name, tock, tail = rest.partition("`")
     if tick and tock and not head and name in names:

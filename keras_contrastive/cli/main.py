@@ -1,12 +1,14 @@
 """Entry point: `keras-contrastive COMMAND [--flag=value ...]`."""
 
 import difflib
+import importlib
 import sys
 from collections.abc import Sequence
 
 from absl import logging
 
 from keras_contrastive._version import __version__
+from keras_contrastive.cli import log_filter
 
 _COMMANDS = {
     "pretrain": "learn features from images, most methods without labels",
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    # TensorFlow is imported here and not before: help and a misspelt command come at
+    # once, and loaders know every class that is registered.
+    importlib.import_module("keras_contrastive._rooms")
     # What tfds says about itself is not for the user of a command.
     logging.set_verbosity(logging.ERROR)
     # A room at a time: a command imports what it needs and no more.
@@ -57,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def run() -> None:
     """Runs the command line of this process and exits."""
+    if sys.argv[1:2] and sys.argv[1] in _COMMANDS:
+        log_filter.install()
     sys.exit(main(sys.argv[1:]))
 
 

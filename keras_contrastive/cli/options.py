@@ -160,7 +160,7 @@ def define(values: flags.FlagValues) -> None:
         "tensorboard",
         False,
         "Whether curves and views are written for TensorBoard, too, into the run's "
-        "folder (pip install tensorboard).",
+        'folder (pip install ".[tensorboard]").',
     )
 
 

@@ -58,10 +58,17 @@ def define(values: flags.FlagValues) -> None:
         100,
         flag_values=values,
     )
+    # Other commands take it, so somebody will try.
+    flags.DEFINE_string("run", None, "RUN, without the flag.", flag_values=values)
 
 
 def run(given: dict[str, Any]) -> None:
     """Writes the page."""
+    if given["run"]:
+        raise ValueError(
+            f"`run` must stand without its flag: {PROGRAM} plot {given['run']}. "
+            f"Received: --run={given['run']}"
+        )
     if not given["operands"]:
         raise ValueError(
             "`RUN` must be the folder of a run, or several of them. Received: none"
@@ -187,7 +194,7 @@ def _compare(
     settings = {name: {**vars(s), **s.arguments} for name, (_, s) in runs.items()}
     names = dict.fromkeys(name for values in settings.values() for name in values)
     rows = [
-        (name, *(str(values.get(name, "")) for values in settings.values()))
+        (name, *(_shown(values.get(name)) for values in settings.values()))
         for name in names
         if name != "arguments"
         and len({str(values.get(name)) for values in settings.values()}) > 1
@@ -204,6 +211,11 @@ def _compare(
     if measures:
         page.picture(plots.plot_runs(histories, measures), "Measures that all have")
     _add_path(page, histories)
+
+
+def _shown(value: Any) -> str:
+    """Returns a setting as a cell; empty where the run has none."""
+    return "" if value is None else str(value)
 
 
 def _add_path(page: plots.HtmlPage, histories: Mapping[str, Any]) -> None:
@@ -238,7 +250,10 @@ def _worth(
         for result in ours:
             labels = result["labels_per_class"]
             for probe in _PROBES:
-                name = f"{probe}, {'all' if labels is None else labels} labels a class"
+                few = "1 label" if labels == 1 else f"{labels} labels"
+                name = (
+                    f"{probe}, {'all labels' if labels is None else few + ' a class'}"
+                )
                 words = cell(result[f"{probe}_mean"], result[f"{probe}_std"])
                 found.setdefault(name, {})[run] = words
     return [

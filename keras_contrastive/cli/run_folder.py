@@ -152,16 +152,22 @@ class RunFolder:
             ) from error
 
     def read_history(self) -> dict[str, list[float]]:
-        """Returns the columns of the history that hold numbers, by name."""
+        """Returns the columns of the history that hold numbers, by name.
+
+        Keras counts the file's epochs from 0; here they count from 1, as people do.
+        """
         with self.history.open(newline="") as file:
             rows = list(csv.DictReader(file))
         names = rows[0].keys() if rows else ()
-        # Keras writes "NA" for what was not measured, and a column of it for each
-        # metric of a validation that there was not.
+        # Keras writes "NA" for what was not measured.
         columns = {
-            name: [float("nan" if row[name] == "NA" else row[name]) for row in rows]
+            name: [
+                float("nan" if row[name] in ("NA", None) else row[name]) for row in rows
+            ]
             for name in names
         }
+        if "epoch" in columns:
+            columns["epoch"] = [epoch + 1 for epoch in columns["epoch"]]
         return {
             name: values
             for name, values in columns.items()
@@ -171,7 +177,7 @@ class RunFolder:
     def log(self, first_epoch: int) -> keras.callbacks.Callback:
         """Returns what writes the history on, from the epochs of the checkpoint."""
         self._cut_history(first_epoch)
-        return keras.callbacks.CSVLogger(self.history, append=first_epoch > 0)
+        return _History(self.history, append=first_epoch > 0)
 
     def _cut_history(self, epochs: int) -> None:
         """Drops the rows of epochs that the checkpoint does not have."""
@@ -184,3 +190,13 @@ class RunFolder:
         header, *rows = lines
         with replaced(self.history) as fresh:
             fresh.write_bytes(b"".join([header, *rows[:epochs]]))
+
+
+class _History(keras.callbacks.CSVLogger):
+    """Keras's, without an empty column for each metric of a validation."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Takes the metrics that there are for the columns."""
+        if self.keys is None:
+            self.keys = sorted(logs or {})
+        super().on_epoch_end(epoch, logs)

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from absl import flags
 
-from keras_contrastive import export
+from keras_contrastive import encoders, export
 from keras_contrastive.cli import images
 from keras_contrastive.cli.energies.settings import EnergySettings
 from keras_contrastive.cli.run_folder import RunFolder
@@ -127,6 +127,13 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
             f"and not both. Received: run={given['run']!r}, "
             f"encoder_dir={given['encoder_dir']!r}"
         )
+    if given["encoder_dir"] in encoders.presets:
+        raise ValueError(
+            "`encoder_dir` must be the folder of an exported encoder; a preset is made "
+            "one in Python by kc.export.export_encoder(kc.encoders.from_preset("
+            f"{given['encoder_dir']!r}), FOLDER). Received: the name of a preset, "
+            f"{given['encoder_dir']}"
+        )
     given = images.given_in_full(given)
     where = {name: given[name] for name in (*_WHERE, *images.FLAGS)}
     run, train_split, learnt_from, digest = None, None, None, None
@@ -164,7 +171,11 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         learnt_from = where["dataset"]
     if not description.num_classes:
         kind = "class labels" if flag == "dataset" else "a subfolder for each class"
-        raise ValueError(f"`{flag}` must have {kind}. Received: {description.name!r}")
+        raise ValueError(
+            f"`{flag}` must have {kind}; labelled images stand in with "
+            "--image_dir=LABELLED_FOLDER or --dataset=NAME. "
+            f"Received: {description.name!r}"
+        )
     if train_split and "train" not in description.splits:
         raise ValueError(
             f"`{flag}` must have a labelled split 'train'. "

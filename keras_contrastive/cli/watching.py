@@ -108,8 +108,8 @@ def check_board(wanted: bool) -> None:
     """
     if wanted and importlib.util.find_spec("tensorboard") is None:
         raise ValueError(
-            "`tensorboard` must be installed: pip install tensorboard. Received: "
-            "--tensorboard without it"
+            '`tensorboard` must be installed: pip install ".[tensorboard]". '
+            "Received: --tensorboard without it"
         )
 
 

@@ -114,10 +114,11 @@ def _folder(name_or_path: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(name_or_path).expanduser()
     if path.is_dir():
         return path / IN_RUN if (path / IN_RUN / CARD).is_file() else path
-    close = difflib.get_close_matches(str(name_or_path), presets, 1, 0)
+    close = difflib.get_close_matches(str(name_or_path), presets, 1)
+    hint = f"; close to it: {close[0]}" if close else ""
     raise ValueError(
-        f"`name_or_path` must be a folder or one of {', '.join(presets)}; close to "
-        f"it: {', '.join(close)}. Received: {str(name_or_path)!r}"
+        f"`name_or_path` must be a folder that is there, or one of "
+        f"{', '.join(presets)}{hint}. Received: {str(name_or_path)!r}, which is neither"
     )
 
 
@@ -132,7 +133,12 @@ class Presets(Mapping):
     def __getitem__(self, name: str) -> dict[str, Any]:
         """Returns the card of a preset."""
         if name not in self:
-            raise KeyError(name)
+            close = difflib.get_close_matches(str(name), self, 1)
+            hint = f"; close to it: {close[0]}" if close else ""
+            raise KeyError(
+                f"A preset's name must be one of {', '.join(self)}{hint}. "
+                f"Received: {name!r}"
+            )
         return read_card(_BUNDLED / name)
 
     def __contains__(self, name: object) -> bool:

@@ -27,7 +27,7 @@ def plot_alignment_uniformity(
     Args:
         runs: By name, "alignment" and "uniformity" as `RepresentationMonitor` logs
             them, one number an epoch; NaN or None where there was none. "epoch", where
-            present, counts from 0, as in Keras's CSV files.
+            present, numbers them; else epochs count from 1.
 
     Returns:
         A figure. A ring is where a run was first measured, a disc where it was last.
@@ -70,7 +70,7 @@ def _checked(
             f"Received: run {name!r} without {' and '.join(missing)}"
         )
     x, y = (numbers(measure, run[measure]) for measure in MEASURES)
-    epochs = numbers("epoch", run.get("epoch", range(len(x)))) + 1
+    epochs = numbers("epoch", run.get("epoch", range(1, len(x) + 1)))
     lengths = [len(x), len(y), len(epochs)]
     shown = np.isfinite(x) & np.isfinite(y) if len(set(lengths)) == 1 else np.array([])
     if not shown.any():

@@ -213,7 +213,9 @@ def test_without_labels_all_is_trained_on_and_measures_are_left_out(tmp_path, ca
     assert main(["plot", str(out)]) == 0
     assert not (out / "embedding.png").exists()
     assert main(["finetune", f"--run={out}"]) == 2
-    assert "--image_dir must have a subfolder for each class" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--image_dir must have a subfolder for each class" in err
+    assert "--image_dir=LABELLED_FOLDER" in err
 
 
 def test_what_learns_from_labels_needs_subfolders(tmp_path, capsys):

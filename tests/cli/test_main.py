@@ -37,6 +37,13 @@ def test_help_of_a_command_names_flags_choices_and_defaults(command, capsys):
     [
         (["pretrian"], ["pretrain", "'pretrian'"]),
         (["pretrain", "--method=byol"], ["--method=byol", "simclr"]),
+        (["pretrain", "--method=simclrr"], ["close to it: simclr"]),
+        (["pretrain", "--recipe=moco_v2_cifar"], ["close to it: moco_v2_cifar10"]),
+        (["pretrain", "--encoder=resnet19"], ["close to it: resnet18"]),
+        (
+            ["evaluate", "--encoder_dir=convnet_simclr_cifar10"],
+            ["--encoder_dir", "from_preset('convnet_simclr_cifar10')"],
+        ),
         (["pretrain", "--epochs=0"], ["--epochs=0", "positive"]),
         (["pretrain", "--epochs=many"], ["--epochs=many", "many"]),
         (["pretrain", "--epoch=3"], ["epoch", "epochs"]),

@@ -186,7 +186,7 @@ def test_a_run_with_a_queue_goes_on_as_if_it_was_not_killed(
         models[name] = keras.saving.load_model(folder / "checkpoint.keras")
         config = json.loads((folder / "config.json").read_text())["settings"]
         assert config["arguments"]["momentum_schedule"] == "cosine"
-        assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2]
+        assert RunFolder(folder).read_history()["epoch"] == [1, 2, 3]
     momentum = models["whole"].get_config()["momentum"]
     assert momentum["config"] == {"base": 0.9, "steps": 12}
     for a, b in zip(models["whole"].variables, models["killed"].variables, strict=True):

@@ -4,7 +4,6 @@ import shlex
 
 import pytest
 
-import keras_contrastive as kc
 from keras_contrastive.cli import images
 from keras_contrastive.cli.main import main
 from tests.cli import resolved
@@ -44,6 +43,12 @@ def test_the_commands_work_as_written(section, home, monkeypatch, capsys):
         assert main([name, *flags, *short.get(name, ["--draws=2"])]) == 0
     assert "daisy/x.jpg is none of" in capsys.readouterr().out
     assert (home / "runs/photos/finetuned/classifier").is_dir()
+    served = re.search(
+        r"```python\n(import tensorflow.*?)```", README.read_text(), re.S
+    )
+    # What reads JPEG reads the PNG of this test as well.
+    exec(served[1].replace("*.jpg", "*.png"), {})
+    assert re.search(r"photos/daisy/\S* (daisy|rose)\n", capsys.readouterr().out)
 
 
 def test_the_recipe_is_what_it_says(section, monkeypatch):
@@ -69,7 +74,7 @@ def test_the_recipe_is_what_it_says(section, monkeypatch):
 
 def test_the_python_works_as_written(section, home, monkeypatch):
     monkeypatch.chdir(home)
-    scope = {"kc": kc}
+    scope = {}
     exec(re.search(r"```python\n(.*?)```", section, re.S)[1], scope)
     views = next(iter(scope["pairs"]))["views"]
     assert [tuple(x.shape) for x in views] == [(64, 64, 64, 3)] * 2

@@ -46,7 +46,8 @@ def test_runs_are_compared(finished, of_energy, data, tmp_path):
     table = text[: text.index("<h2>")]
     assert "<th>finished</th><th>energy</th>" in table
     assert "<tr><td>method</td><td>simclr</td><td>cd</td></tr>" in table
-    assert "<td>linear, 1 labels a class</td>" in table
+    assert "<td>linear, 1 label a class</td>" in table
+    assert "<td>None</td>" not in table
     assert "Measures that all have" in table
     assert "Alignment of two views" in text[: text.index("<h2>")]
     assert text.count("<h2>") == 2
@@ -74,5 +75,7 @@ def test_what_is_no_run_is_refused(tmp_path, capsys):
     assert "`RUN` must be the folder of a run" in capsys.readouterr().err
     assert main(["plot", str(tmp_path / "none")]) == 2
     assert "`RUN` must be the folder of a run" in capsys.readouterr().err
+    assert main(["plot", "--run=runs/x"]) == 2
+    assert "keras-contrastive plot runs/x. Received" in capsys.readouterr().err
     assert main(["evaluate", "runs/x"]) == 2
     assert "Flags must read --name=value" in capsys.readouterr().err

@@ -39,7 +39,8 @@ def test_a_run_folder_holds_everything(finished):
     assert config["settings"]["epochs"] == 4
     assert set(config["versions"]) >= {"keras", "tensorflow", "keras_contrastive"}
     history = RunFolder(finished).read_history()
-    assert history["epoch"] == [0, 1, 2, 3]
+    assert history["epoch"] == [1, 2, 3, 4]
+    assert "val_" not in (finished / "history.csv").read_text()
     assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["knn_accuracy"]).any()
     assert np.isfinite([history[x] for x in (*NAMES, "alignment")]).all()
@@ -116,7 +117,7 @@ def test_a_run_that_was_killed_ends_as_if_it_was_not(
         with pytest.raises(Killed):
             main([*arguments, "--epochs=4", "--checkpoint_every=2"])
     # The third epoch is in the history and not in the checkpoint.
-    assert RunFolder(folder).read_history()["epoch"] == [0, 1, 2]
+    assert RunFolder(folder).read_history()["epoch"] == [1, 2, 3]
     assert main([*arguments, "--resume"]) == 0
     for name in ("history.csv", "pair_similarities.json"):
         assert (folder / name).read_bytes() == (finished / name).read_bytes()

@@ -44,7 +44,7 @@ def test_two_workers_pretrain_in_one_folder(tmp_path):
     assert [process.returncode for process in processes] == [0, 0], printed
     assert "worker 0 of 2 (the chief, which writes)" in printed[0]
     folder = RunFolder(tmp_path / "run")
-    assert folder.read_history()["epoch"] == [0, 1]
+    assert folder.read_history()["epoch"] == [1, 2]
     assert np.isfinite(folder.read_history()["alignment"]).all()
     assert list(kc.callbacks.read_pairs(folder.pairs)) == [0, 1, 2]
     assert (folder.path / "tensorboard" / "train").is_dir()

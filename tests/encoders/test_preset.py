@@ -182,6 +182,8 @@ def test_names_that_are_none_are_answered_with_those_that_are(tmp_path):
     near = r"close to it: convnet_simclr_cifar10\. Received: 'convnet_sinclr_cifar'"
     with pytest.raises(ValueError, match=near):
         kc.encoders.from_preset("convnet_sinclr_cifar")
+    with pytest.raises(ValueError, match=r"Received: 'some/path', which is neither"):
+        kc.encoders.from_preset("some/path")
     with pytest.raises(FileNotFoundError, match=r"Received: .*without card"):
         kc.encoders.from_preset(tmp_path)
     with pytest.raises(TypeError, match="Received: None"):
@@ -224,8 +226,10 @@ def test_the_presets_of_the_package_are_what_their_cards_say():
     presets = kc.encoders.presets
     assert "convnet_simclr_cifar10" in presets
     assert "nothing" not in presets
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"one of convnet.*Received: 'nothing'"):
         presets["nothing"]
+    with pytest.raises(KeyError, match="close to it: convnet_simclr_cifar10"):
+        presets["convnet_simclr_cifar"]
     assert len(presets) == len(dict(presets)) == len(repr(presets).splitlines())
     zoo = pathlib.Path(kc.encoders.__file__).parent / "zoo"
     sizes = {path: path.stat().st_size for path in zoo.rglob("*") if path.is_file()}

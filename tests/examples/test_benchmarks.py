@@ -468,3 +468,12 @@ def test_a_preset_is_made_and_measured_as_it_is_read(monkeypatch, tmp_path):
         ("dae", "with Gaussian noise of 0.2"),
     ):
         assert module.card(key, 10)["settings"]["views"] == views
+
+
+def test_startup_waits_for_the_end_and_for_the_mark():
+    module = benchmark("startup")
+    assert module.seconds(["--version"], None) > 0
+    assert module.FIRST_STEP.search("\r\x1b[1m1/4\x1b[0m ---")
+    # What is no step of the progress bar is an end without the mark.
+    with pytest.raises(RuntimeError, match="keras-contrastive COMMAND --help"):
+        module.seconds(["--help"], module.FIRST_STEP)

@@ -6,7 +6,7 @@ from tests.plots.test_plot_energies import assert_inside
 
 NAN = float("nan")
 RUN = {
-    "epoch": [0, 1, 2, 3],
+    "epoch": [1, 2, 3, 4],
     "uniformity": [-0.5, NAN, -1.0, -2.0],
     "alignment": [0.4, NAN, None, 0.2],
 }
