@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_contrastive.losses.cosine import MASKED, ROUNDING, unit
-from keras_contrastive.losses.streaming import over_blocks, size_of
+from keras_contrastive.losses.streaming import added, over_blocks, size_of
 
 # Vectors that are compared at once: with fewer the time goes by between blocks, and
 # more were no faster.
@@ -67,12 +67,9 @@ def _log_sum_exp(
 
         def absorb(start, size, highest, total, mean):
             block, logits = compared(start, size)
-            rescaled = tf.maximum(highest, tf.reduce_max(logits, axis=1))
-            weights = tf.exp(logits - rescaled[:, None])
-            faded = tf.exp(highest - rescaled)
-            total = total * faded + tf.reduce_sum(weights, axis=1)
+            highest, total, weights, faded = added(logits, highest, total)
             mean = mean * faded[:, None] + tf.matmul(weights, block)
-            return rescaled, total, mean
+            return highest, total, mean
 
         empty = (
             tf.fill(tf.shape(reference), MASKED),

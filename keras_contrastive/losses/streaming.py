@@ -64,10 +64,8 @@ def log_sum_exp(
         def absorb(start, size, highest, total):
             _, logits, hidden = compared(start, size)
             logits = tf.where(hidden, MASKED, logits)
-            rescaled = tf.maximum(highest, tf.reduce_max(logits, axis=1))
-            total *= tf.exp(highest - rescaled)
-            total += tf.reduce_sum(tf.exp(logits - rescaled[:, None]), axis=1)
-            return rescaled, total
+            highest, total, *_ = added(logits, highest, total)
+            return highest, total
 
         empty = tf.fill(tf.shape(reference), MASKED), tf.zeros_like(reference)
         highest, total = over_blocks(absorb, empty, candidates, block_size)
@@ -108,6 +106,26 @@ def check_block_size(block_size: int | None) -> int | None:
     return block_size
 
 
+def added(
+    logits: tf.Tensor, highest: tf.Tensor, total: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Adds a block of logits to a sum of exponentials.
+
+    Args:
+        logits: `(anchors, block)`.
+        highest: The largest logit so far, `(anchors,)`.
+        total: The sum so far, relative to it, `(anchors,)`.
+
+    Returns:
+        The two with the block; its weights relative to the new largest logit,
+        `(anchors, block)`; and the factor of what was summed before, `(anchors,)`.
+    """
+    rescaled = tf.maximum(highest, tf.reduce_max(logits, axis=1))
+    weights = tf.exp(logits - rescaled[:, None])
+    faded = tf.exp(highest - rescaled)
+    return rescaled, total * faded + tf.reduce_sum(weights, axis=1), weights, faded
+
+
 def over_blocks(
     step: Callable[..., tuple[Any, ...]],
     state: tuple[Any, ...],
@@ -120,7 +138,9 @@ def over_blocks(
     known = isinstance(count, int)
     block_size = min(block_size, count) if known else tf.minimum(block_size, count)
     full, rest = count // block_size, count % block_size
-    if not isinstance(full, int) or full > 0:
+    if known and full == 1:
+        state = step(0, block_size, *state)
+    elif not known or full > 0:
         _, *state = tf.while_loop(
             lambda index, *_: index < full,
             lambda index, *now: (
@@ -130,7 +150,7 @@ def over_blocks(
             (tf.constant(0), *state),
             parallel_iterations=1,
         )
-    if not isinstance(rest, int) or rest > 0:
+    if not known or rest > 0:
         state = step(full * block_size, rest, *state)
     return tuple(state)
 
