@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from keras_contrastive.distribute import all_gather_together
+
 _SUM, _MEAN = tf.distribute.ReduceOp.SUM, tf.distribute.ReduceOp.MEAN
 # Up to so many replicas a collective costs what it waits and not what it sends.
 _FEW = 8
@@ -113,16 +115,11 @@ def _merged(
     own_mean: tf.Tensor, own_variance: tf.Tensor, context: tf.distribute.ReplicaContext
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns mean and variance over all replicas, of each replica's own."""
-    replicas = context.num_replicas_in_sync
-    if replicas > _FEW:
+    if context.num_replicas_in_sync > _FEW:
         mean = context.all_reduce(_MEAN, own_mean)
         spread = own_variance + tf.square(own_mean - mean)
         return mean, context.all_reduce(_MEAN, spread)
     # Everybody's row on every replica: the second mean is then no collective.
-    own = tf.range(replicas) == context.replica_id_in_sync_group
-    rows = tf.stack([own_mean, own_variance])[None]
-    # Not by a product: 0 times what is not finite would reach everybody's rows.
-    rows = tf.where(own[:, None, None], rows, 0.0)
-    means, variances = tf.unstack(context.all_reduce(_SUM, rows), axis=1)
+    means, variances = all_gather_together(own_mean[None], own_variance[None])
     mean = tf.reduce_mean(means, 0)
     return mean, tf.reduce_mean(variances + tf.square(means - mean), 0)
