@@ -8,6 +8,7 @@ machine does falls on all of them alike; the median of the repeats is printed.
 """
 
 import argparse
+import functools
 import os
 import re
 import statistics
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from turns import head, row, take_turns
 
 PROGRAM = [sys.executable, "-m", "keras_contrastive"]
 # The progress bar behind its colours: steps of all steps.
@@ -62,16 +65,12 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=COMMANDS, default=COMMANDS)
     options = parser.parse_args()
-    times = {name: [] for name in options.only}
-    for _ in range(options.repeats):
-        for name, taken in times.items():
-            taken.append(seconds(*COMMANDS[name]))
-    print(
-        "| keras-contrastive | seconds, median | least to most |\n| --- | ---: | ---: |"
-    )
+    sides = {n: functools.partial(seconds, *COMMANDS[n]) for n in options.only}
+    times = take_turns(sides, options.repeats)
+    print(head("keras-contrastive", "seconds, median", "least to most"))
     for name, taken in times.items():
-        middle = statistics.median(taken)
-        print(f"| {name} | {middle:.2f} | {min(taken):.2f} to {max(taken):.2f} |")
+        reach = f"{min(taken):.2f} to {max(taken):.2f}"
+        print(row(name, f"{statistics.median(taken):.2f}", reach))
 
 
 if __name__ == "__main__":
