@@ -6,6 +6,7 @@ from keras_contrastive.encoders.batch_norm import (
     local_statistics,
     split_statistics,
 )
+from keras_contrastive.encoders.conv2d import Conv2D
 from keras_contrastive.encoders.convnet import convnet
 from keras_contrastive.encoders.create import NAMES, create
 from keras_contrastive.encoders.decoder import DECODERS, create_decoder
@@ -21,6 +22,7 @@ __all__ = [
     "DECODERS",
     "NAMES",
     "BatchNormalization",
+    "Conv2D",
     "TiedDecoder",
     "check_splittable",
     "convnet",

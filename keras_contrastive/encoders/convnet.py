@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_contrastive.encoders.batch_norm import BatchNormalization
+from keras_contrastive.encoders.conv2d import Conv2D
 
 
 def convnet(
@@ -30,7 +31,7 @@ def convnet(
     inputs = keras.Input(input_shape, name="image")
     x = inputs
     for channels in filters:
-        x = keras.layers.Conv2D(
+        x = Conv2D(
             channels,
             3,
             strides=2,

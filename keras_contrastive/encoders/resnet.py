@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 
 from keras_contrastive.encoders.batch_norm import BatchNormalization
+from keras_contrastive.encoders.conv2d import Conv2D
 
 _BLOCKS = {
     "resnet18": ("basic", (2, 2, 2, 2)),
@@ -89,7 +90,7 @@ def _normalised(
         padding = "valid"
     else:
         padding = "same"
-    x = keras.layers.Conv2D(
+    x = Conv2D(
         channels,
         kernel,
         strides=stride,

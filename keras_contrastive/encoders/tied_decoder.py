@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_contrastive.encoders.conv2d import Conv2D
+
 # What changes no shape and damages points in training alone has nothing to undo.
 _PASSED = (keras.layers.Dropout, keras.layers.GaussianNoise)
 _RESHAPES = (keras.layers.Flatten, keras.layers.Reshape)
@@ -126,7 +128,7 @@ def _chain(encoder: Any) -> list[tuple[keras.layers.Layer, tuple[int, ...]]]:
 def _can_be_undone(layer: keras.layers.Layer, taken: Any) -> bool:
     if type(layer) is keras.layers.Dense:
         return len(taken.shape) == 2
-    if type(layer) is keras.layers.Conv2D:
+    if type(layer) in (keras.layers.Conv2D, Conv2D):
         last = layer.data_format == "channels_last"
         return last and layer.groups == 1 and set(layer.dilation_rate) == {1}
     return isinstance(layer, (*_PASSED, *_RESHAPES, *_ACTIVATIONS))

@@ -411,6 +411,19 @@ def test_augmentation_is_timed_beside_stock_layers(monkeypatch, capsys):
     assert all(int(rate.replace(",", "")) > 0 for rate in rates)
 
 
+def test_a_kernels_gradients_are_timed_in_both_ways(monkeypatch, capsys):
+    module = benchmark("kernel_gradients")
+    small = {"small": (4, [(4, 32, 8, 1), (16, 8, 8, 1)])}
+    monkeypatch.setattr(module, "NETS", small)
+    module.main(["--turns=1"])
+    rows = [row.split(" | ") for row in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[-1] for row in rows] == ["product |", "convolution |"]
+    for row in rows:
+        _, convolution, product, ratio = (float(x.split()[0]) for x in row[2:6])
+        assert convolution > 0 and product > 0
+        assert abs(ratio - convolution / product) < 0.02 + 0.2 * ratio
+
+
 def test_the_parts_of_a_step_add_up(monkeypatch, capsys):
     few = ["x", "--batch_size=4", "--side=16", "--turns=1"]
     monkeypatch.setattr("sys.argv", few)

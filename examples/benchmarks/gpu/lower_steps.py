@@ -46,6 +46,10 @@ def make_model(step):
     encoder = kc.encoders.create(
         step["encoder"], (size, size, 3), **step.get("options", {})
     )
+    for layer in encoder.layers:
+        if isinstance(layer, kc.encoders.Conv2D):
+            # Lowered on a CPU, but for a GPU.
+            layer.kernel_gradient = "convolution"
     if is_small(size):
         policy = kc.augment.simclr(size, strength=0.5, blur=False)
     elif step["method"] == "moco":
