@@ -420,7 +420,7 @@ def test_a_kernels_gradients_are_timed_in_both_ways(monkeypatch, capsys):
     assert [row[-1] for row in rows] == ["product |", "convolution |"]
     for row in rows:
         _, convolution, product, ratio = (float(x.split()[0]) for x in row[2:6])
-        assert convolution > 0 and product > 0
+        assert min(convolution, product) > 0
         assert abs(ratio - convolution / product) < 0.02 + 0.2 * ratio
 
 
