@@ -1,7 +1,10 @@
 """Exported features and the dataset to use them on: flags that commands share."""
 
 import dataclasses
+import difflib
+import os
 import pathlib
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +18,7 @@ from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.settings import Settings
 from keras_contrastive.cli.splits import Splits, choose
 from keras_contrastive.data.load import Description
+from keras_contrastive.encoders.preset import CARD
 
 _WHERE = ("dataset", "data_dir", "download")
 
@@ -86,7 +90,11 @@ def define(values: flags.FlagValues) -> None:
     """Defines the flags that say which features and which images."""
     for name, words in (
         ("run", "Folder of a pretraining run; its encoder and dataset are used."),
-        ("encoder_dir", "Folder of an exported encoder, in place of --run."),
+        (
+            "encoder_dir",
+            "Folder of an exported encoder or a preset, or the name of a preset that "
+            "comes with the package, in place of --run.",
+        ),
         ("dataset", "Name of a labelled tfds dataset; the run's images by default."),
         ("data_dir", "Folder of tfds datasets; the run's by default."),
     ):
@@ -127,13 +135,6 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
             f"and not both. Received: run={given['run']!r}, "
             f"encoder_dir={given['encoder_dir']!r}"
         )
-    if given["encoder_dir"] in encoders.presets:
-        raise ValueError(
-            "`encoder_dir` must be the folder of an exported encoder; a preset is made "
-            "one in Python by kc.export.export_encoder(kc.encoders.from_preset("
-            f"{given['encoder_dir']!r}), FOLDER). Received: the name of a preset, "
-            f"{given['encoder_dir']}"
-        )
     given = images.given_in_full(given)
     where = {name: given[name] for name in (*_WHERE, *images.FLAGS)}
     run, train_split, learnt_from, digest = None, None, None, None
@@ -160,9 +161,7 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
     if where["image_dir"] is None:
         images.refuse_without_folder(given)
     name, flag = where["dataset"], images.flag(where)
-    encoder = export.load_encoder(
-        run.encoder if run else given["encoder_dir"], trainable=trainable
-    )
+    encoder = _encoder(run.encoder if run else given["encoder_dir"], trainable)
     channels = encoder.image_shape[-1]
     listed = run.image_files if run else None
     description = images.describe(where, channels, listed)
@@ -199,6 +198,24 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
             f"Received: {name!r} with {theirs}"
         )
     return found
+
+
+def _encoder(name: str | os.PathLike, trainable: bool) -> export.SavedEncoder:
+    """Loads an exported encoder; a preset, by name or folder, is exported first."""
+    path = pathlib.Path(name).expanduser()
+    if name not in encoders.presets and not (path / CARD).is_file():
+        close = difflib.get_close_matches(str(name), encoders.presets, 1)
+        if close and not path.exists():
+            raise ValueError(
+                "`encoder_dir` must be a folder that is there, or one of "
+                f"{', '.join(encoders.presets)}; close to it: {close[0]}. "
+                f"Received: {str(name)!r}, which is neither"
+            )
+        return export.load_encoder(path, trainable=trainable)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = pathlib.Path(folder) / "encoder"
+        export.export_encoder(encoders.from_preset(name), saved)
+        return export.load_encoder(saved, trainable=trainable)
 
 
 def check_there(run: RunFolder, settings: Settings) -> None:

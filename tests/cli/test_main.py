@@ -41,8 +41,8 @@ def test_help_of_a_command_names_flags_choices_and_defaults(command, capsys):
         (["pretrain", "--recipe=moco_v2_cifar"], ["close to it: moco_v2_cifar10"]),
         (["pretrain", "--encoder=resnet19"], ["close to it: resnet18"]),
         (
-            ["evaluate", "--encoder_dir=convnet_simclr_cifar10"],
-            ["--encoder_dir", "from_preset('convnet_simclr_cifar10')"],
+            ["evaluate", "--encoder_dir=convnet_simcl_cifar10", "--dataset=mnist"],
+            ["--encoder_dir", "close to it: convnet_simclr_cifar10"],
         ),
         (["pretrain", "--epochs=0"], ["--epochs=0", "positive"]),
         (["pretrain", "--epochs=many"], ["--epochs=many", "many"]),

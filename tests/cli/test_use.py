@@ -135,6 +135,27 @@ def test_flags_that_do_not_go_together_are_named(
         assert word in err
 
 
+def test_a_preset_is_used_by_its_name_or_its_folder(data, tmp_path, capsys):
+    images._opened.cache_clear()
+    named = ["--encoder_dir=convnet_simclr_cifar10", "--dataset=contrastive_digits"]
+    named += ["--labels_per_class=all", "--draws=1", "--images=300"]
+    assert main(["evaluate", *named]) == 0
+    row = next(x for x in capsys.readouterr().out.splitlines() if "encoder of" in x)
+    # Of photographs, and yet it tells most digits.
+    assert float(row.split()[-1]) > 60
+    encoder = kc.encoders.create("convnet", (16, 16, 1))
+    kc.export.export_preset(encoder, tmp_path / "mine")
+    kc.export.export_encoder(encoder, tmp_path / "exported")
+    accuracy = []
+    for name in ("mine", "exported"):
+        arguments = [f"--encoder_dir={tmp_path / name}", "--dataset=contrastive_digits"]
+        arguments += ["--epochs=3", f"--output_dir={tmp_path / name}_out"]
+        assert main(["finetune", *arguments]) == 0
+        result = (tmp_path / f"{name}_out" / "result.json").read_text()
+        accuracy.append(json.loads(result)["accuracy"])
+    assert accuracy[0] == accuracy[1] > 0.5
+
+
 @pytest.mark.parametrize("command", ["evaluate", "finetune"])
 def test_a_saved_model_that_is_not_ours_is_named(command, data, tmp_path, capsys):
     tf.saved_model.save(tf.Module(), str(tmp_path / "other"))

@@ -483,6 +483,23 @@ def test_a_preset_is_made_and_measured_as_it_is_read(monkeypatch, tmp_path):
         assert module.card(key, 10)["settings"]["views"] == views
 
 
+def test_the_cards_other_runs_are_those_of_the_results_page():
+    module = benchmark("make_presets")
+    page = (BENCHMARKS / "README.md").read_text()
+    names = {"DAE noise": "denoising autoencoder (noise of 0.2)"}
+    for method in module.PRESETS.values():
+        found = module.another_run(method)
+        cells = [
+            f"{found[split]['knn']} / {found[split]['linear']}"
+            for split in ("validation", "test")
+        ]
+        shown = f"| {names.get(method, method)} | {module.epochs_of(method)} | "
+        assert shown + " | ".join(cells) in page
+    for card in kc.encoders.presets.values():
+        other = card["accuracy"]["another_run"]
+        assert other == module.another_run(card["method"])
+
+
 def test_startup_waits_for_the_end_and_for_the_mark():
     module = benchmark("startup")
     assert module.seconds(["--version"], None) > 0
