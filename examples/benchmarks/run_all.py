@@ -132,6 +132,7 @@ def chart(results, path):
     figure, axes = plt.subplots(figsize=(9, 1 + 0.24 * len(bars)))
     axes.barh(range(len(bars)), values)
     axes.set_yticks(range(len(bars)), labels, fontsize=7)
+    axes.set_ylim(-1, len(bars))
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("ratio, higher is faster than what is named")
     figure.tight_layout()

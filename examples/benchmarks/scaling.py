@@ -6,7 +6,9 @@
     python examples/benchmarks/scaling.py backup    # a backup against an epoch
 
 Replicas are logical devices of this machine's CPU, which share its cores: they show how
-work grows with their number, and not how it is shared out. Times are medians.
+work grows with their number, and not how it is shared out. Times are medians. One and
+two take turns, in processes that live through the whole run and sleep in between, as
+the machine's speed changes by a third from one minute to the next.
 """
 
 import argparse
@@ -14,16 +16,17 @@ import functools
 import json
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 import tensorflow as tf
+from turns import Peer, take_turns
 
 import keras_contrastive as kc
 
@@ -93,38 +96,68 @@ def said(times):
     return f"{middle:.1f} ms a step ({low:.1f} to {high:.1f})"
 
 
-def loss(times, one, two):
-    """Prints times of one and of two beside each other, and the loss in each turn."""
-    lost = 100 * (times[:, 1] / times[:, 0] - 1)
+def compare(sides, turns):
+    """Lets one and two take turns; prints their times, and the loss in each turn.
+
+    Args:
+        sides: Name -> commands of the processes that step together, one first.
+        turns: How often.
+    """
+
+    def together(function, of):
+        # Processes that step together wait for each other, also at the start.
+        with ThreadPoolExecutor(len(of)) as pool:
+            return list(pool.map(function, of))
+
+    living = {name: together(Peer, commands) for name, commands in sides.items()}
+
+    def turn(peers):
+        # The slowest process says what a step takes.
+        return max(together(lambda peer: peer.ask({})["ms"], peers))
+
+    times = take_turns(
+        {name: functools.partial(turn, peers) for name, peers in living.items()}, turns
+    )
+    for peers in living.values():
+        together(Peer.close, peers)
+    one, two = times
+    lost = 100 * (times[two] / times[one] - 1)
     low, middle, high = np.percentile(lost, (0, 50, 100))
     print(
-        f"{one} {said(times[:, 0])}, {two} {said(times[:, 1])}: "
+        f"{one} {said(times[one])}, {two} {said(times[two])}: "
         f"{middle:+.1f}% ({low:+.1f}% to {high:+.1f}%)"
     )
 
 
-def devices(batch, steps):
-    """Prints what two logical devices lose against one; each calls this file again."""
-    one, two = (functools.partial(alone, r, batch, steps) for r in (1, 2))
-    loss(in_turn([one, two], turns=5), "one device", "two")
+def serve(step_time):
+    """Says that it is ready, and then gives a time for each line that it is sent."""
+    print("{}", flush=True)
+    for _ in sys.stdin:
+        print(json.dumps({"ms": step_time()}), flush=True)
 
 
-def alone(replicas, batch, steps):
-    """Returns milliseconds a step of some logical devices in a process of their own."""
-    command = [sys.executable, __file__, "device", f"--replicas={replicas}"]
-    command += [f"--batch={batch}", f"--steps={steps}"]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return float(run.stdout.split()[-1])
+def command(part, batch, steps, *options):
+    """Returns the command of a process of a comparison, which is this file."""
+    given = f"--batch={batch}", f"--steps={steps}", *options
+    return [sys.executable, __file__, part, *given]
+
+
+def devices(batch, steps, turns):
+    """Prints what two logical devices lose against one, in a process each."""
+    sides = {
+        name: [command("device", batch, steps, f"--replicas={replicas}")]
+        for replicas, name in ((1, "one device"), (2, "two"))
+    }
+    compare(sides, turns)
 
 
 def device(batch, steps, replicas):
-    """One process of `devices`: prints its milliseconds a step."""
+    """A process of `devices`."""
     if replicas > 1:
         # A core each, as devices have: what one computes with the threads of both
         # waits for the other's.
         tf.config.threading.set_intra_op_parallelism_threads(1)
-    step_time = warm(strategy_of(replicas), batch, steps)
-    print(np.median([step_time() for _ in range(3)]))
+    serve(warm(strategy_of(replicas), batch, steps))
 
 
 def calls(batch, steps):
@@ -136,46 +169,34 @@ def calls(batch, steps):
             print(f"R={r}, {count} steps a call: {said(column)}", flush=True)
 
 
-def workers(batch, steps):
-    """Prints what two processes lose against one; each calls this file again."""
-    one, two = (functools.partial(processes, n, batch, steps) for n in (1, 2))
-    loss(in_turn([one, two], turns=3), "one process", "two")
+def workers(batch, steps, turns):
+    """Prints what two processes lose against one."""
+    sides = {}
+    for count, name in ((1, "one process"), (2, "two")):
+        sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+        ports = [one.getsockname()[1] for one in sockets]
+        for one in sockets:
+            one.close()
+        cluster = {"worker": [f"localhost:{port}" for port in ports]}
+        tasks = [{"type": "worker", "index": index} for index in range(count)]
+        configs = [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
+        sides[name] = [
+            command("worker", batch, steps, f"--tf_config={config}")
+            for config in configs
+        ]
+    compare(sides, turns)
 
 
-def processes(count, batch, steps):
-    """Returns milliseconds a step of the slowest of some processes."""
-    command = [sys.executable, __file__, "worker", f"--batch={batch}"]
-    command.append(f"--steps={steps}")
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    cluster = {"worker": [f"localhost:{port}" for port in ports]}
-    tasks = [{"type": "worker", "index": index} for index in range(count)]
-    started = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ
-            | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
-        )
-        for task in tasks
-    ]
-    printed = [process.communicate()[0] for process in started]
-    return max(float(x.split()[-1]) for x in printed)
-
-
-def worker(batch, steps):
-    """One process of `workers`: prints its milliseconds a step."""
-    config = json.loads(os.environ["TF_CONFIG"])
+def worker(batch, steps, tf_config):
+    """A process of `workers`."""
+    os.environ["TF_CONFIG"] = tf_config
+    config = json.loads(tf_config)
     if len(config["cluster"]["worker"]) > 1:
         # A core each, as machines would have: threads of two for one core each would
         # wait for each other.
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[config["task"]["index"] % len(cores)]})
-    step_time = warm(kc.distribute.strategy("multiworker"), batch, steps)
-    print(np.median([step_time() for _ in range(3)]))
+    serve(warm(kc.distribute.strategy("multiworker"), batch, steps))
 
 
 def backup(batch, steps):
@@ -202,17 +223,22 @@ def main():
         "part", choices=("devices", "device", "workers", "worker", "calls", "backup")
     )
     parser.add_argument("--replicas", type=int, default=1, help="of `device`")
+    parser.add_argument("--tf_config", help="of `worker`")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=15, help="of devices and workers")
     args = parser.parse_args()
     if args.part not in ("workers", "worker"):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-    if args.part == "device":
-        device(args.batch, args.steps, args.replicas)
-    else:
-        globals()[args.part](args.batch, args.steps)
+    own = {
+        "devices": [args.turns],
+        "device": [args.replicas],
+        "workers": [args.turns],
+        "worker": [args.tf_config],
+    }
+    globals()[args.part](args.batch, args.steps, *own.get(args.part, []))
 
 
 if __name__ == "__main__":

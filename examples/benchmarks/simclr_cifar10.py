@@ -162,6 +162,7 @@ def main():
     parser.add_argument("--peer_python", help="python of the peer's environment")
     parser.add_argument("--peer_data", help="npz of peers/export_cifar10.py")
     parser.add_argument("--encoder", default="convnet")
+    parser.add_argument("--policy", default="float32", help="ours: mixed_bfloat16")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch_size", type=int, default=256)
     parser.add_argument("--steps_per_epoch", type=int)
@@ -169,6 +170,7 @@ def main():
     parser.add_argument("--timing_only", action="store_true", help="no accuracy")
     parser.add_argument("--json", type=pathlib.Path, help="file to write")
     args = parser.parse_args()
+    keras.config.set_dtype_policy(args.policy)
     bare = args.batch_size, args.encoder, min(60, args.steps_per_epoch or 60)
     results = {"bare_step_before": bare_step(*bare)}
     results["keras_contrastive"] = ours(args)

@@ -175,10 +175,11 @@ class EnergyModel(ContrastiveModel):
         if replicas > 1:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        squares = [tf.cast(tf.reduce_sum(g * g), tf.float32) for g in gradients]
+        # Half of the sum of squares, in one pass over a gradient and not in two.
+        halves = [tf.cast(tf.nn.l2_loss(g), tf.float32) for g in gradients]
         # What the optimizer multiplied the loss with, against float16's underflow.
         scale = self.optimizer.scale_loss(tf.constant(1.0))
-        norm = tf.sqrt(tf.add_n(squares)) / scale
+        norm = tf.sqrt(2 * tf.add_n(halves)) / scale
         # Under float16 an overflow is a step that the optimizer skips.
         if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             check = self.finite("length of the gradient", norm)
