@@ -13,8 +13,9 @@ the losses of the first steps must agree. What PIRL draws makes no difference to
 as all negatives are one vector, unless the batch's own entries are among them; the
 autoencoder's noise makes a little.
 
-The sides take turns. A ratio is the median of the turns' ratios, with the lowest and
-the highest; above 1 the library is the faster one.
+The sides take turns, short ones, so that what else the machine does weighs on both. A
+ratio is the median of the turns' ratios, with the lowest and the highest; above 1 the
+library is the faster one.
 """
 
 import argparse
@@ -150,11 +151,11 @@ def sides_of(name, size, count):
 
 def main(arguments=None):
     """Prints a table of the rates and their ratio."""
-    size, steps = bare_steps.NETS["convnet"]
+    size, _ = bare_steps.NETS["convnet"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--methods", default=",".join(METHODS), help="names, by comma")
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=steps, help="of a turn")
+    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=2, help="of a turn")
     parser.add_argument("--batch_size", type=int, default=size)
     args = parser.parse_args(arguments)
     names = "keras_contrastive, images/s", "by hand, images/s", "ratio"
