@@ -62,12 +62,24 @@ def make_model(net, method, precision):
     return model
 
 
-def library_step(model, views):
+def library_step(model, batch):
     """Returns a function that does one step of `fit` and returns its loss."""
-    data = tf.data.Dataset.from_tensors({"views": views}).repeat()
+    data = tf.data.Dataset.from_tensors(batch).repeat()
     model.fit(data, steps_per_epoch=1, verbose=0)
     batches = iter(data)
     return lambda: model.train_function(batches)["loss"]
+
+
+def momentum_sgd(variables):
+    """Returns a function of the gradients that takes a step by hand."""
+    moments = [tf.Variable(tf.zeros(v.shape)) for v in variables]
+
+    def descend(gradients):
+        for v, moment, gradient in zip(variables, moments, gradients, strict=True):
+            moment.assign(MOMENTUM * moment + gradient + WEIGHT_DECAY * v.value)
+            v.value.assign_sub(RATE * moment)
+
+    return descend
 
 
 def hand_written_step(model, views, method):
@@ -76,7 +88,7 @@ def hand_written_step(model, views, method):
     keys = [keras.models.clone_model(net) for net in nets]
     variables = [v for net in nets for v in net.trainable_variables]
     followers = [v for net in keys for v in net.trainable_variables]
-    moments = [tf.Variable(tf.zeros(v.shape)) for v in variables]
+    descend = momentum_sgd(variables)
     dim, batch = model.projection.output_shape[-1], len(views[0])
     queue, start = tf.Variable(tf.random.normal([QUEUE, dim])), tf.Variable(0)
 
@@ -105,10 +117,7 @@ def hand_written_step(model, views, method):
             logits, labels = simclr() if key is None else moco(key)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, [v.value for v in variables])
-        for v, moment, gradient in zip(variables, moments, gradients, strict=True):
-            moment.assign(MOMENTUM * moment + gradient + WEIGHT_DECAY * v.value)
-            v.value.assign_sub(RATE * moment)
+        descend(tape.gradient(loss, [v.value for v in variables]))
         if key is not None:
             for v, follower in zip(variables, followers, strict=True):
                 kept = KEY_MOMENTUM * follower.value
@@ -143,7 +152,7 @@ def sides_of(net, method, batch, steps, peer):
         model = make_model(net, method, precision)
         nets = model.encoder, model.projection
         count = sum(int(np.prod(v.shape)) for n in nets for v in n.trainable_variables)
-        ours = library_step(model, views)
+        ours = library_step(model, {"views": views})
         hand = hand_written_step(make_model(net, method, precision), views, method)
         sides[OURS, precision, ""] = rate_of(ours, batch, steps)
         sides[HAND, precision, ""] = rate_of(hand, batch, steps)

@@ -36,6 +36,10 @@ COMPARISONS = {
         (PEER,),
         ("--nets=convnet", "--turns=1", "--batch_size=16", "--no_compile"),
     ),
+    "bare_methods": (
+        (),
+        ("--methods=dcl,nnclr", "--turns=1", "--steps=1", "--batch_size=16"),
+    ),
     "input_pipeline": (
         (),
         ("--cases=convnet_32", "--turns=1", "--images=256"),

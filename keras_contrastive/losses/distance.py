@@ -27,11 +27,14 @@ class Comparison(NamedTuple):
         squared: Squared distances, float32.
         positive: Whether a candidate is of the anchor's kind and not itself.
         negative: Whether it is of another kind.
+        one_positive: Whether it is known that no anchor has two positives, as where
+            each of two views is its own image's alone.
     """
 
     squared: tf.Tensor
     positive: tf.Tensor
     negative: tf.Tensor
+    one_positive: bool = False
 
 
 def place(z: tf.Tensor, distance: str) -> tf.Tensor:
@@ -99,6 +102,12 @@ def compare(
     return Comparison(
         tf.where(apart & ~itself, squared, 0.0), alike & ~itself, ~alike & ~itself
     )
+
+
+def mean_of(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Mean of the chosen values of each row, 0 where there are none."""
+    total = tf.reduce_sum(tf.where(chosen, values, 0.0), axis=1)
+    return total / tf.maximum(tf.reduce_sum(tf.cast(chosen, tf.float32), axis=1), 1.0)
 
 
 def check_distance(distance: str) -> str:

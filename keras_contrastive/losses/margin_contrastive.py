@@ -10,6 +10,7 @@ from keras_contrastive.losses.distance import (
     check_distance,
     check_margin,
     compare,
+    mean_of,
     place,
     root,
 )
@@ -101,13 +102,8 @@ def in_batch_margin_contrastive(
 def pull_and_push(pairs: Comparison, margin: float) -> tf.Tensor:
     """Mean over an anchor's positives plus mean over its negatives, `(batch,)`."""
     lack = tf.nn.relu(check_margin(margin) - root(pairs.squared))
-    return _mean(pairs.squared, pairs.positive) + _mean(lack**2, pairs.negative)
-
-
-def _mean(values: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Mean of the chosen values of each row, 0 where there are none."""
-    total = tf.reduce_sum(tf.where(chosen, values, 0.0), axis=1)
-    return total / tf.maximum(tf.reduce_sum(tf.cast(chosen, tf.float32), axis=1), 1.0)
+    pull = mean_of(pairs.squared, pairs.positive)
+    return pull + mean_of(lack**2, pairs.negative)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

@@ -11,6 +11,7 @@ from keras_contrastive.losses.distance import (
     check_distance,
     check_margin,
     compare,
+    mean_of,
 )
 from keras_contrastive.losses.sup_con import check_holds_labels
 
@@ -39,7 +40,8 @@ def triplet(
 
     The distances are squared, as FaceNet's, in "hard" too, whose paper squares none.
     An anchor without a positive or without a negative has the value 0. Computed in
-    float32; the mining sorts, so memory grows with the pairs and not the triplets.
+    float32; "semi_hard" and "all" sort, so memory grows with the pairs and not the
+    triplets.
 
     Source: Schroff et al. 2015 (https://arxiv.org/abs/1503.03832), equation 3 and
     section 3.2; "hard" and "all" Hermans et al. 2017
@@ -76,22 +78,34 @@ def mined(pairs: Comparison, margin: float, mining: str) -> tf.Tensor:
 
 
 def _semi_hard(pairs: Comparison, margin: float) -> tf.Tensor:
+    if pairs.one_positive:
+        # A sort would take longer than all else of the loss.
+        positive = _farthest(pairs.squared, pairs.positive)
+        is_farther = pairs.negative & (pairs.squared > positive[:, None])
+        farther = _nearest(pairs.squared, is_farther)
+        least_hard = _farthest(pairs.squared, pairs.negative)
+        negative = tf.where(tf.reduce_any(is_farther, 1), farther, least_hard)
+        return tf.nn.relu(positive - negative + margin)
     near_to_far, count = _negatives(pairs)
     # How many negatives are not farther than the positive, and so the place of the
     # first that is.
     first = tf.searchsorted(near_to_far, pairs.squared, side="right")
     first = tf.clip_by_value(first, 0, tf.maximum(count - 1, 0))
     negative = tf.gather(near_to_far, first, batch_dims=1)  # (batch, global batch)
-    return _over_positives(pairs, tf.nn.relu(pairs.squared - negative + margin))
+    return mean_of(tf.nn.relu(pairs.squared - negative + margin), pairs.positive)
 
 
 def _hard(pairs: Comparison, margin: float) -> tf.Tensor:
-    near_to_far, _ = _negatives(pairs)
-    farthest = tf.reduce_max(tf.where(pairs.positive, pairs.squared, 0.0), axis=1)
-    return tf.nn.relu(farthest - near_to_far[:, 0] + margin)
+    positive = _farthest(pairs.squared, pairs.positive)
+    negative = _nearest(pairs.squared, pairs.negative)
+    return tf.nn.relu(positive - negative + margin)
 
 
 def _all(pairs: Comparison, margin: float) -> tf.Tensor:
+    if pairs.one_positive:
+        positive = _farthest(pairs.squared, pairs.positive)
+        values = tf.nn.relu(positive[:, None] - pairs.squared + margin)
+        return mean_of(values, pairs.negative)
     near_to_far, count = _negatives(pairs)
     reach = pairs.squared + margin
     # The k negatives within reach give k reach - sum d_n^2; all others give 0.
@@ -100,7 +114,8 @@ def _all(pairs: Comparison, margin: float) -> tf.Tensor:
     summed = tf.pad(tf.cumsum(near_to_far, axis=1), [[0, 0], [1, 0]])
     total = tf.cast(within, tf.float32) * reach
     total -= tf.gather(summed, within, batch_dims=1)
-    return _over_positives(pairs, total / tf.maximum(tf.cast(count, tf.float32), 1.0))
+    each = total / tf.maximum(tf.cast(count, tf.float32), 1.0)
+    return mean_of(each, pairs.positive)
 
 
 _MINING: dict[str, Callable[[Comparison, float], tf.Tensor]] = {
@@ -116,15 +131,24 @@ def _negatives(pairs: Comparison) -> tuple[tf.Tensor, tf.Tensor]:
     The places `(batch, global batch)` behind the last negative, `(batch, 1)` of them,
     hold a number above every distance.
     """
-    beyond = 2.0 * tf.stop_gradient(tf.reduce_max(pairs.squared)) + 1.0
     count = tf.reduce_sum(tf.cast(pairs.negative, tf.int32), axis=1, keepdims=True)
-    return tf.sort(tf.where(pairs.negative, pairs.squared, beyond), axis=1), count
+    negatives = tf.where(pairs.negative, pairs.squared, _beyond(pairs.squared))
+    return tf.sort(negatives, axis=1), count
 
 
-def _over_positives(pairs: Comparison, values: tf.Tensor) -> tf.Tensor:
-    total = tf.reduce_sum(tf.where(pairs.positive, values, 0.0), axis=1)
-    count = tf.reduce_sum(tf.cast(pairs.positive, tf.float32), axis=1)
-    return total / tf.maximum(count, 1.0)
+def _beyond(squared: tf.Tensor) -> tf.Tensor:
+    """A number above every distance."""
+    return 2.0 * tf.stop_gradient(tf.reduce_max(squared)) + 1.0
+
+
+def _nearest(squared: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Least of each row's chosen distances, `(batch,)`; of none one above them all."""
+    return tf.reduce_min(tf.where(chosen, squared, _beyond(squared)), axis=1)
+
+
+def _farthest(squared: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Greatest of each row's chosen distances, `(batch,)`; of none 0."""
+    return tf.reduce_max(tf.where(chosen, squared, 0.0), axis=1)
 
 
 def check_mining(mining: str) -> str:

@@ -173,6 +173,7 @@ class Siamese(EmbeddingModel):
         everyone = all_gather(z), all_gather(kinds)
         offset = replica_index() * rows
         pairs = compare(z, kinds, self.distance, everyone, offset)
+        pairs = pairs._replace(one_positive=self.pairs == "views")
         losses = _LOSSES[self.loss_name](pairs, self.margin, self.mining)
         loss = tf.reduce_mean(losses)
         self.loss_mean.update_state(loss)

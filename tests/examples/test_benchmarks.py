@@ -143,7 +143,7 @@ def test_the_hand_written_step_is_the_library_s(monkeypatch, method):
         losses = [float(hand()) for _ in range(6)]
         assert losses[-1] < losses[0]
         return
-    step = module.library_step(models[0], views)
+    step = module.library_step(models[0], {"views": views})
     ours = []
     for _ in range(3):
         models[0].reset_metrics()
@@ -198,6 +198,34 @@ def test_the_best_is_compared_with_the_best():
         "bfloat16 to PyTorch, bfloat16": 8 / 1.5,
         "bfloat16 to PyTorch, float32, compiled": 4,
     }
+
+
+OTHER_METHODS = ["dcl", "supcon", "siamese_triplet", "nnclr", "moco_v3"]
+OTHER_METHODS += ["pirl_rotation", "pirl_jigsaw", "dae"]
+
+
+@pytest.mark.parametrize("method", OTHER_METHODS)
+def test_every_other_method_is_its_step_by_hand(method, monkeypatch, capsys):
+    module = benchmark("bare_methods")
+    assert list(module.METHODS) == OTHER_METHODS
+    # Without noise the autoencoder draws nothing, and is compared as closely.
+    monkeypatch.setattr(module, "NOISE", 0.0)
+    # It stops where their losses differ.
+    module.main([f"--methods={method}", "--turns=1", "--steps=1", "--batch_size=8"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    (name, *cells), *more = [x[2:-2].split(" | ") for x in rows]
+    assert (name, more) == (method, [])
+    assert all(float(cell.split()[0].replace(",", "")) > 0 for cell in cells)
+
+
+def test_steps_of_other_losses_are_not_compared():
+    module = benchmark("bare_methods")
+    alike = np.array([[5.0, 4.0], [5.0, 4.001]])
+    module.check_alike("dcl", alike)
+    for apart in ([[0.001, 0.0], [0.0, 0.0]], [[0.0, 0.01], [0.0, 0.0]]):
+        with pytest.raises(ValueError, match="dcl's two sides must have the same"):
+            module.check_alike("dcl", alike + apart)
+        module.check_alike("dae", alike + apart)
 
 
 def test_a_pipeline_is_compared_with_the_bare_step(monkeypatch, capsys):

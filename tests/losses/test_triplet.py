@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_contrastive as kc
+from keras_contrastive.losses.distance import compare
+from keras_contrastive.losses.triplet import mined
 from tests.reference.triplet import triplet as slow_triplet
 
 KINDS = ["l2", "cosine"]
@@ -100,6 +102,28 @@ def test_hard_is_the_greatest_of_all_and_a_far_class_costs_nothing():
     far = z + 100 * LABELS[:, None].astype("f")
     for mining in MININGS:
         assert not kc.losses.triplet(far, LABELS, 0.5, "l2", mining).numpy().any()
+
+
+@pytest.mark.parametrize("mining", MININGS)
+@pytest.mark.parametrize("margin", [0.05, 1.5])
+def test_of_one_positive_nothing_is_sorted_and_all_is_the_same(mining, margin):
+    # Two anchors have none. Of the others some have all negatives nearer.
+    labels = tf.constant([0, 0, 1, 2, 2, 1, 3, 4, 4, 3, 5, 6])
+
+    def step(z, known):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            pairs = compare(z, labels, "l2")._replace(one_positive=known)
+            loss = mined(pairs, margin, mining)
+        return loss, tape.gradient(loss, z)
+
+    z = tf.constant(embeddings())
+    (loss, gradient), (expected, slope) = step(z, True), step(z, False)
+    assert np.count_nonzero(loss) > 3
+    np.testing.assert_allclose(loss, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-4, atol=1e-5)
+    graph = tf.function(step).get_concrete_function(z, True).graph
+    assert "TopKV2" not in {op.type for op in graph.get_operations()}
 
 
 @pytest.mark.parametrize("mining", MININGS)

@@ -40,10 +40,11 @@ def test_the_loss_is_the_slow_loop_s_over_all_views(kind, dim, pairs):
     logs, z = evaluated(make(**options), label=LABELS)
     expected = slow.in_batch(z, kinds, 1.0, kind).mean()
     np.testing.assert_allclose(logs["loss"], expected, rtol=1e-4)
-    options |= {"loss": "triplet", "mining": "hard"}
-    logs, z = evaluated(make(**options), label=LABELS)
-    expected = slow_triplet(z, kinds, 0.2, kind, "hard").mean()
-    np.testing.assert_allclose(logs["loss"], expected, rtol=1e-4)
+    for mining in ("semi_hard", "hard", "all"):
+        options |= {"loss": "triplet", "mining": mining}
+        logs, z = evaluated(make(**options), label=LABELS)
+        expected = slow_triplet(z, kinds, 0.2, kind, mining).mean()
+        np.testing.assert_allclose(logs["loss"], expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("pairs", ["views", "labels"])
