@@ -36,6 +36,8 @@ class Source:
         run: The run that the encoder comes from, or None.
         learnt_from: Name of the dataset that the run was on; None without a run.
         chooses: Whether accuracy is read on validation images, to choose with.
+        exported: Where a preset was exported to, a folder that lives as long as this;
+            None without one.
     """
 
     encoder: export.SavedEncoder
@@ -46,6 +48,7 @@ class Source:
     run: RunFolder | None
     learnt_from: str | None
     chooses: bool
+    exported: tempfile.TemporaryDirectory | None = None
 
     @property
     def train(self) -> str:
@@ -161,7 +164,9 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
     if where["image_dir"] is None:
         images.refuse_without_folder(given)
     name, flag = where["dataset"], images.flag(where)
-    encoder = _encoder(run.encoder if run else given["encoder_dir"], trainable)
+    encoder, exported = _encoder(
+        run.encoder if run else given["encoder_dir"], trainable
+    )
     channels = encoder.image_shape[-1]
     listed = run.image_files if run else None
     description = images.describe(where, channels, listed)
@@ -189,6 +194,7 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
         run,
         learnt_from,
         given["split"] == "validation",
+        exported,
     )
     # A classifier takes images as they are, and so none that must be made to fit.
     theirs = description.image_shape[-1]
@@ -200,7 +206,9 @@ def find(given: dict[str, Any], trainable: bool) -> Source:
     return found
 
 
-def _encoder(name: str | os.PathLike, trainable: bool) -> export.SavedEncoder:
+def _encoder(
+    name: str | os.PathLike, trainable: bool
+) -> tuple[export.SavedEncoder, tempfile.TemporaryDirectory | None]:
     """Loads an exported encoder; a preset, by name or folder, is exported first."""
     path = pathlib.Path(name).expanduser()
     if name not in encoders.presets and not (path / CARD).is_file():
@@ -211,11 +219,11 @@ def _encoder(name: str | os.PathLike, trainable: bool) -> export.SavedEncoder:
                 f"{', '.join(encoders.presets)}; close to it: {close[0]}. "
                 f"Received: {str(name)!r}, which is neither"
             )
-        return export.load_encoder(path, trainable=trainable)
-    with tempfile.TemporaryDirectory() as folder:
-        saved = pathlib.Path(folder) / "encoder"
-        export.export_encoder(encoders.from_preset(name), saved)
-        return export.load_encoder(saved, trainable=trainable)
+        return export.load_encoder(path, trainable=trainable), None
+    folder = tempfile.TemporaryDirectory()
+    saved = pathlib.Path(folder.name) / "encoder"
+    export.export_encoder(encoders.from_preset(name), saved)
+    return export.load_encoder(saved, trainable=trainable), folder
 
 
 def check_there(run: RunFolder, settings: Settings) -> None:

@@ -126,8 +126,9 @@ class Presets(Mapping):
     """The presets that come with the package: a card by name, read-only.
 
     A card says the `method`, the `data`, the `settings` and the `command` that made
-    it, its `accuracy`, the `licence`, the `sha256` of its file, and of the trunk
-    `encoder`, `input_shape`, `pixel_range`, `features` and `parameters`.
+    it, its `accuracy` and that of another run with the same settings, the `licence`,
+    the `sha256` of its file, and of the trunk `encoder`, `input_shape`, `pixel_range`,
+    `features` and `parameters`.
     """
 
     def __getitem__(self, name: str) -> dict[str, Any]:
