@@ -136,40 +136,44 @@ def serve(step_time):
         print(json.dumps({"ms": step_time()}), flush=True)
 
 
-def command(part, batch, steps, *options):
+def command(part, args, *options):
     """Returns the command of a process of a comparison, which is this file."""
-    given = f"--batch={batch}", f"--steps={steps}", *options
-    return [sys.executable, __file__, part, *given]
+    given = f"--batch={args.batch}", f"--steps={args.steps}"
+    given += (f"--steps_per_call={args.steps_per_call}",)
+    return [sys.executable, __file__, part, *given, *options]
 
 
-def devices(batch, steps, turns):
+def devices(args):
     """Prints what two logical devices lose against one, in a process each."""
     sides = {
-        name: [command("device", batch, steps, f"--replicas={replicas}")]
+        name: [command("device", args, f"--replicas={replicas}")]
         for replicas, name in ((1, "one device"), (2, "two"))
     }
-    compare(sides, turns)
+    compare(sides, args.turns)
 
 
-def device(batch, steps, replicas):
+def device(args):
     """A process of `devices`."""
+    replicas = args.replicas
     if replicas > 1:
         # A core each, as devices have: what one computes with the threads of both
         # waits for the other's.
         tf.config.threading.set_intra_op_parallelism_threads(1)
-    serve(warm(strategy_of(replicas), batch, steps))
+    strategy = strategy_of(replicas)
+    serve(warm(strategy, args.batch, args.steps, args.steps_per_call))
 
 
-def calls(batch, steps):
+def calls(args):
     """Prints milliseconds a step by steps a call."""
     for r in (1, 2):
         counts = (1, 4, 16)
-        times = in_turn([warm(strategy_of(r), batch, steps, n) for n in counts])
+        strategy = strategy_of(r)
+        times = in_turn([warm(strategy, args.batch, args.steps, n) for n in counts])
         for count, column in zip(counts, times.T, strict=True):
             print(f"R={r}, {count} steps a call: {said(column)}", flush=True)
 
 
-def workers(batch, steps, turns):
+def workers(args):
     """Prints what two processes lose against one."""
     sides = {}
     for count, name in ((1, "one process"), (2, "two")):
@@ -181,27 +185,27 @@ def workers(batch, steps, turns):
         tasks = [{"type": "worker", "index": index} for index in range(count)]
         configs = [json.dumps({"cluster": cluster, "task": task}) for task in tasks]
         sides[name] = [
-            command("worker", batch, steps, f"--tf_config={config}")
-            for config in configs
+            command("worker", args, f"--tf_config={config}") for config in configs
         ]
-    compare(sides, turns)
+    compare(sides, args.turns)
 
 
-def worker(batch, steps, tf_config):
+def worker(args):
     """A process of `workers`."""
-    os.environ["TF_CONFIG"] = tf_config
-    config = json.loads(tf_config)
+    os.environ["TF_CONFIG"] = args.tf_config
+    config = json.loads(args.tf_config)
     if len(config["cluster"]["worker"]) > 1:
         # A core each, as machines would have: threads of two for one core each would
         # wait for each other.
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[config["task"]["index"] % len(cores)]})
-    serve(warm(kc.distribute.strategy("multiworker"), batch, steps))
+    strategy = kc.distribute.strategy("multiworker")
+    serve(warm(strategy, args.batch, args.steps, args.steps_per_call))
 
 
-def backup(batch, steps):
+def backup(args):
     """Prints the share of an epoch of CIFAR-10 that a backup takes."""
-    model, data = made(strategy_of(1), batch)
+    model, data = made(strategy_of(1), args.batch)
     model.fit(data, steps_per_epoch=3, verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         callback = kc.callbacks.Backup(folder)
@@ -212,7 +216,8 @@ def backup(batch, steps):
             callback.save()
             taken.append(1e3 * (time.perf_counter() - start))
         save = float(np.median(taken))
-    epoch = 50_000 // batch * warm(strategy_of(1), batch, steps)()
+    step_time = warm(strategy_of(1), args.batch, args.steps)
+    epoch = 50_000 // args.batch * step_time()
     print(f"backup {save:.0f} ms, epoch {epoch / 1e3:.0f} s: {save / epoch:.2%}")
 
 
@@ -227,18 +232,13 @@ def main():
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--turns", type=int, default=15, help="of devices and workers")
+    parser.add_argument("--steps_per_call", type=int, default=1, help="of these, too")
     args = parser.parse_args()
     if args.part not in ("workers", "worker"):
         cpu = tf.config.list_physical_devices("CPU")[0]
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(cpu, two)
-    own = {
-        "devices": [args.turns],
-        "device": [args.replicas],
-        "workers": [args.turns],
-        "worker": [args.tf_config],
-    }
-    globals()[args.part](args.batch, args.steps, *own.get(args.part, []))
+    globals()[args.part](args)
 
 
 if __name__ == "__main__":
