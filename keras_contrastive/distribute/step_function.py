@@ -44,6 +44,12 @@ class StepFunction:
                 tf.autograph.experimental.do_not_convert(self._loop),
                 reduce_retracing=True,
             )
+            self._next = tf.function(
+                tf.autograph.experimental.do_not_convert(
+                    lambda iterator: self._one(iterator.get_next())
+                ),
+                reduce_retracing=True,
+            )
         self.start(None)
 
     def start(self, steps: int | None, taken: int = 0) -> None:
@@ -70,7 +76,11 @@ class StepFunction:
         if count == 0:
             return {}
         if count == 1 and self.steps_per_call == 1:
-            return self._one(next(iterator))
+            # Past the end of its data the graph would break the collectives for good,
+            # so the number of steps has to be known.
+            if self._eager or not self._steps or not _is_of_fixed_sizes(iterator):
+                return self._one(next(iterator))
+            return self._next(iterator)
         if self._eager or not isinstance(iterator, _GRAPH_ITERATORS):
             for _ in range(count):
                 logs = self._one(next(iterator))
@@ -108,3 +118,15 @@ class StepFunction:
             return dict(zip(names, tf.unstack(values, len(names)), strict=True))
 
         return on_all_replicas
+
+
+def _is_of_fixed_sizes(iterator: Any) -> bool:
+    """Whether it gives several replicas batches whose shapes are known.
+
+    Its `next` is some ten calls from Python, which the graph does in one. (Of shapes
+    that are not known a step would learn nothing in the graph.)
+    """
+    if not isinstance(iterator, tf.distribute.DistributedIterator):
+        return False
+    specifications = tf.nest.flatten(iterator.element_spec, expand_composites=True)
+    return all(x.shape.is_fully_defined() for x in specifications)

@@ -60,6 +60,29 @@ def test_three_steps_a_call_are_three_of_one(name, replicas, two_devices):
     np.testing.assert_allclose(one, three, rtol=1e-6)
 
 
+# Keras says so of all data whose length is not known.
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+@pytest.mark.parametrize("known", [True, False])
+def test_the_graph_takes_batches_whose_end_is_known(known, two_devices, monkeypatch):
+    data = zoo.dataset("SimCLR")
+    assert data.cardinality() == 4
+    if not known:
+        data = data.filter(lambda *batch: True)
+        assert data.cardinality() == tf.data.UNKNOWN_CARDINALITY
+    kind = type(iter(two_devices.experimental_distribute_dataset(data)))
+    python, asked = kind.__next__, []
+
+    def spy(iterator):
+        asked.append(iterator)
+        return python(iterator)
+
+    monkeypatch.setattr(kind, "__next__", spy)
+    model = make("SimCLR", 1, two_devices)
+    _, seen = fitted(model, data)
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert bool(asked) != known
+
+
 def test_an_endless_dataset_does_not_run_over_the_end_of_an_epoch():
     model = make("SimCLR", 4, tf.distribute.get_strategy())
     data = zoo.dataset("SimCLR").repeat()
