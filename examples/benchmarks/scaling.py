@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-from turns import Peer, take_turns
+from turns import Peer, spread, take_turns
 
 import keras_contrastive as kc
 
@@ -85,17 +85,6 @@ def warm(strategy, batch, steps, steps_per_call=1):
     return step_time
 
 
-def in_turn(functions, turns=TURNS):
-    """Returns what each function gave, `(turns, functions)`: one after the other."""
-    return np.array([[function() for function in functions] for _ in range(turns)])
-
-
-def said(times):
-    """Returns the median and the range of times in words."""
-    low, middle, high = np.percentile(times, (0, 50, 100))
-    return f"{middle:.1f} ms a step ({low:.1f} to {high:.1f})"
-
-
 def compare(sides, turns):
     """Lets one and two take turns; prints their times, and the loss in each turn.
 
@@ -121,11 +110,10 @@ def compare(sides, turns):
     for peers in living.values():
         together(Peer.close, peers)
     one, two = times
-    lost = 100 * (times[two] / times[one] - 1)
-    low, middle, high = np.percentile(lost, (0, 50, 100))
+    lost = spread(100 * (times[two] / times[one] - 1), "+.1f")
     print(
-        f"{one} {said(times[one])}, {two} {said(times[two])}: "
-        f"{middle:+.1f}% ({low:+.1f}% to {high:+.1f}%)"
+        f"{one}, ms a step {spread(times[one], '.1f')}; "
+        f"{two}: {spread(times[two], '.1f')}; lost, %: {lost}"
     )
 
 
@@ -166,11 +154,11 @@ def device(args):
 def calls(args):
     """Prints milliseconds a step by steps a call."""
     for r in (1, 2):
-        counts = (1, 4, 16)
         strategy = strategy_of(r)
-        times = in_turn([warm(strategy, args.batch, args.steps, n) for n in counts])
-        for count, column in zip(counts, times.T, strict=True):
-            print(f"R={r}, {count} steps a call: {said(column)}", flush=True)
+        sides = {n: warm(strategy, args.batch, args.steps, n) for n in (1, 4, 16)}
+        for count, times in take_turns(sides, TURNS).items():
+            said = spread(times, ".1f")
+            print(f"R={r}, {count} steps a call, ms a step: {said}", flush=True)
 
 
 def workers(args):

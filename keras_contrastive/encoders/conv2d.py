@@ -54,7 +54,7 @@ class Conv2D(keras.layers.Conv2D):
                 f"`kernel_gradient` must be one of {_KINDS}. "
                 f"Received: {kernel_gradient!r}"
             )
-        if kernel_gradient == "product" and not self._is_plain():
+        if kernel_gradient == "product" and not is_plain(self):
             raise ValueError(
                 '`kernel_gradient="product"` takes no groups, no dilation and channels '
                 f"last. Received: groups={self.groups}, "
@@ -70,16 +70,12 @@ class Conv2D(keras.layers.Conv2D):
             inputs, tf.convert_to_tensor(kernel), self.strides, self.padding.upper()
         )
 
-    def _is_plain(self) -> bool:
-        last = self.data_format == "channels_last"
-        return last and self.groups == 1 and set(self.dilation_rate) == {1}
-
     def _by_product(self, inputs: tf.Tensor) -> bool:
         if isinstance(inputs, keras.KerasTensor) or None in inputs.shape[1:]:
             return False
         if self.kernel_gradient == "product":
             return True
-        if not self._is_plain() or inputs.dtype != tf.bfloat16 or not _on_cpus():
+        if not is_plain(self) or inputs.dtype != tf.bfloat16 or not _on_cpus():
             return False
         if max(self.kernel_size) == 1:
             # The patch is the pixel, and the convolution a product already.
@@ -93,6 +89,12 @@ class Conv2D(keras.layers.Conv2D):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
         return {**super().get_config(), "kernel_gradient": self.kernel_gradient}
+
+
+def is_plain(layer: keras.layers.Conv2D) -> bool:
+    """Returns whether a convolution has channels last, and no groups or dilation."""
+    last = layer.data_format == "channels_last"
+    return last and layer.groups == 1 and set(layer.dilation_rate) == {1}
 
 
 def _on_cpus() -> bool:

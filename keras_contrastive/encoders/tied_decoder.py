@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_contrastive.encoders.conv2d import Conv2D
+from keras_contrastive.encoders.conv2d import Conv2D, is_plain
 
 # What changes no shape and damages points in training alone has nothing to undo.
 _PASSED = (keras.layers.Dropout, keras.layers.GaussianNoise)
@@ -129,8 +129,7 @@ def _can_be_undone(layer: keras.layers.Layer, taken: Any) -> bool:
     if type(layer) is keras.layers.Dense:
         return len(taken.shape) == 2
     if type(layer) in (keras.layers.Conv2D, Conv2D):
-        last = layer.data_format == "channels_last"
-        return last and layer.groups == 1 and set(layer.dilation_rate) == {1}
+        return is_plain(layer)
     return isinstance(layer, (*_PASSED, *_RESHAPES, *_ACTIVATIONS))
 
 
