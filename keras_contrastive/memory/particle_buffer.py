@@ -165,7 +165,11 @@ class ParticleBuffer(keras.layers.Layer):
         axes = list(range(1, particles.shape.rank))
         # A chain that overflowed would never come back.
         finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
-        particles = tf.where(finite, particles, read_rows(self.particles, slots))
+        particles = tf.cond(
+            tf.reduce_all(finite),
+            lambda: particles,
+            lambda: tf.where(finite, particles, read_rows(self.particles, slots)),
+        )
         ages = read_rows(self.ages, slots)
         ages += tf.cast(tf.reshape(finite, [-1]), ages.dtype)
         if self.reinitialise:

@@ -239,6 +239,9 @@ class Sampler:
             moved = tf.ensure_shape(moved, x.shape)
             return step + 1, (moved, carry, note(noted, step, tf.reduce_mean(accepted)))
 
+        if isinstance(last, int) and last - first == 1:
+            # One step, as contrastive divergence often takes, needs no loop.
+            return body(first, state)[1]
         _, state = tf.while_loop(
             lambda step, _: step < last,
             body,
