@@ -2,10 +2,10 @@
 
 CD-1 and persistent CD with one Gibbs step, in float32, on the same bits; ours with ten
 steps a call of the graph. "By hand" is persistent CD in TensorFlow's operations alone,
-without a check, a metric or an optimizer. The ceiling is an update's six matrix products,
-in NumPy: the chain's two, both batches' energies, and both halves of the gradient. The
-sides take turns; a ratio is the median of the turns' ratios, with the lowest and the
-highest.
+without a check, a metric or an optimizer. The ceiling is an update's six matrix
+products, in NumPy: the chain's two, both batches' energies, and both halves of the
+gradient. The sides take turns; a ratio is the median of the turns' ratios, with the
+lowest and the highest.
 
     python examples/benchmarks/rbm_updates.py
 """
