@@ -15,7 +15,8 @@ from keras_contrastive.augment.stateless import StatelessAugmentation
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # The generator of turns about the grey axis, (1, 1, 1).
 _TURN = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], np.float32) / math.sqrt(3)
-_CONTRAST = 1
+# The changes by the numbers that `order` has for them.
+_SATURATION, _HUE = 2, 3
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -111,19 +112,34 @@ class ColorJitter(StatelessAugmentation):
                 "`inputs` must have 1 or 3 channels, last. Received: shape "
                 f"{images.shape}"
             )
-        means = tf.reduce_mean(images, axis=[1, 2])
+        # Over one axis after the other, and the bias by rows of the image: where the
+        # innermost axis is the channels', the kernels take three times as long.
+        means = tf.reduce_mean(tf.reduce_mean(images, axis=1), axis=1)
         matrix, bias = self.colour_map(means, transformations)
         height, width = images.shape[1:3]
         flat = tf.reshape(images, [-1, height * width, channels])
-        flat = tf.matmul(flat, matrix, transpose_b=True) + bias[:, None]
+        flat = tf.matmul(flat, matrix, transpose_b=True)
+        rows = tf.reshape(flat, [-1, height, width * channels])
+        rows += tf.tile(bias, [1, width])[:, None]
         # One pass over the pixels, where tf.clip_by_value makes two.
-        flat = tf.raw_ops.ClipByValue(t=flat, clip_value_min=0.0, clip_value_max=1.0)
-        return tf.reshape(flat, tf.shape(images))
+        rows = tf.raw_ops.ClipByValue(t=rows, clip_value_min=0.0, clip_value_max=1.0)
+        return tf.reshape(rows, tf.shape(images))
 
     def colour_map(
         self, means: tf.Tensor, transformations: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the composed map of each image.
+
+        Brightness b and contrast c are numbers, and the mean of what a linear map
+        makes is the map of the mean, so wherever they stand in the order
+
+            x -> b c G x + b (1 - c) G mean(x)
+
+        with saturation and hue in G. A turn T leaves grey as it is, T 1 = 1, so with
+        luma's weights l
+
+            G = s T + (1 - s) 1 l'      saturation before hue
+            G = s T + (1 - s) 1 l' T    hue before saturation
 
         Args:
             means: Mean colour of each image, `(batch, channels)`.
@@ -134,21 +150,15 @@ class ColorJitter(StatelessAugmentation):
             bias that take a colour to its jittered one.
         """
         channels = means.shape[-1]
-        steps = _matrices(transformations, channels)
-        # (batch, step, channels, channels), each image in its own order
-        steps = tf.gather(steps, transformations["order"], batch_dims=1)
-        is_contrast = tf.cast(transformations["order"] == _CONTRAST, tf.float32)
-        # What contrast adds is a share of the mean colour that it finds.
-        share = is_contrast * (1 - transformations["contrast"][:, None])
-        matrix = tf.eye(channels, batch_shape=[tf.shape(means)[0]])
-        bias, current = tf.zeros_like(means), means
-        for step in range(4):
-            added = share[:, step, None] * current
-            matrix = tf.matmul(steps[:, step], matrix)
-            bias = tf.linalg.matvec(steps[:, step], bias) + added
-            current = tf.linalg.matvec(steps[:, step], current) + added
+        brightness, contrast = (
+            transformations[name][:, None] for name in ("brightness", "contrast")
+        )
+        eye = tf.eye(channels)
+        hues = eye[None] if channels == 1 else _saturated_turn(transformations)
+        matrix = (brightness * contrast)[..., None] * hues
+        bias = brightness * (1 - contrast) * tf.linalg.matvec(hues, means)
         jittered = transformations["jittered"]
-        matrix = tf.where(jittered[:, None, None], matrix, tf.eye(channels))
+        matrix = tf.where(jittered[:, None, None], matrix, eye)
         bias = tf.where(jittered[:, None], bias, 0.0)
         if channels == 1:
             return matrix, bias
@@ -171,21 +181,21 @@ class ColorJitter(StatelessAugmentation):
         }
 
 
-def _matrices(transformations: dict[str, tf.Tensor], channels: int) -> tf.Tensor:
-    """The linear part of the four changes, `(batch, 4, channels, channels)`."""
-    brightness, contrast, saturation = (
-        transformations[name][:, None, None]
-        for name in ("brightness", "contrast", "saturation")
-    )
-    eye = tf.eye(channels)
-    if channels == 1:
-        same = tf.ones_like(brightness)
-        return tf.stack([brightness, contrast, same, same], axis=1)
-    saturated = saturation * eye + (1 - saturation) * tf.tile(_LUMA[None], [3, 1])
+def _saturated_turn(transformations: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Returns G, saturation and hue in their order, `(batch, 3, 3)`."""
+    saturation = transformations["saturation"][:, None, None]
     angle = 2 * math.pi * transformations["hue"][:, None, None]
     cos, sin = tf.cos(angle), tf.sin(angle)
-    turned = cos * eye + (1 - cos) / 3 + sin * _TURN
-    return tf.stack([brightness * eye, contrast * eye, saturated, turned], axis=1)
+    turn = cos * tf.eye(3) + (1 - cos) / 3 + sin * _TURN
+    order = transformations["order"]
+    saturation_at, hue_at = (
+        tf.argmax(tf.cast(order == change, tf.int32), axis=1)
+        for change in (_SATURATION, _HUE)
+    )
+    # (batch, 1, 3)
+    turned_luma = cos * _LUMA + (1 - cos) / 3 + sin * (_LUMA @ _TURN)
+    luma = tf.where((hue_at < saturation_at)[:, None, None], turned_luma, _LUMA)
+    return saturation * turn + (1 - saturation) * luma
 
 
 def _within(name: str, value: float, highest: float) -> float:

@@ -12,6 +12,8 @@ from keras_contrastive.augment.pixels import as_unit_float
 from keras_contrastive.augment.stateless import StatelessAugmentation
 
 _ATTEMPTS = 10
+# Pixels of the source for each of the crop, up to which it is converted first.
+_CONVERTED = 3
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -121,9 +123,12 @@ class RandomResizedCrop(StatelessAugmentation):
         index = tf.range(tf.shape(images)[0])
         if images.dtype != tf.uint8:
             return tf.image.crop_and_resize(as_unit_float(images), boxes, index, size)
-        # Scaled after the crop: uint8 pixels are a quarter of the memory to read.
-        crops = tf.image.crop_and_resize(images, boxes, index, size)
-        return crops * (1 / 255)
+        # Scaled after the crop, as there are fewer pixels. The kernel reads floats
+        # faster, but a source that is much larger costs more to convert than to read.
+        pixels = images.shape[1:3].num_elements()
+        if pixels is not None and pixels <= _CONVERTED * self.image_size**2:
+            images = tf.cast(images, tf.float32)
+        return tf.image.crop_and_resize(images, boxes, index, size) * (1 / 255)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
