@@ -77,7 +77,8 @@ class ColorJitter(StatelessAugmentation):
     ) -> dict[str, tf.Tensor]:
         """Draws a factor a change, `(count,)`, `order`, `jittered` and `grey`.
 
-        `order`, `(count, 4)`, numbers the changes as the class lists them.
+        `order`, `(count, 4)`, numbers the changes as the class lists them; `turn`,
+        `(count, 3, 3)`, is hue's matrix.
         """
         # One tensor a factor: TensorFlow 2.21's graph optimizer loses the new axes
         # of `stacked[:, i, None]`.
@@ -87,11 +88,13 @@ class ColorJitter(StatelessAugmentation):
             _between(numbers[:, i], max(0.0, 1 - strength), 1 + strength)
             for i, strength in enumerate(strengths)
         )
+        hue = _between(numbers[:, 3], -self.hue, self.hue)
         return {
             "brightness": brightness,
             "contrast": contrast,
             "saturation": saturation,
-            "hue": _between(numbers[:, 3], -self.hue, self.hue),
+            "hue": hue,
+            "turn": turn(hue),
             "order": tf.argsort(numbers[:, 4:8], axis=1),
             "jittered": numbers[:, 8] < self.rate,
             "grey": numbers[:, 9] < self.grey_rate,
@@ -181,21 +184,26 @@ class ColorJitter(StatelessAugmentation):
         }
 
 
+def turn(hue: tf.Tensor) -> tf.Tensor:
+    """Returns the turns about the grey axis, `(batch, 3, 3)`, of `(batch,)` turns."""
+    angle = 2 * math.pi * hue[:, None, None]
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    return cos * tf.eye(3) + (1 - cos) / 3 + sin * _TURN
+
+
 def _saturated_turn(transformations: dict[str, tf.Tensor]) -> tf.Tensor:
     """Returns G, saturation and hue in their order, `(batch, 3, 3)`."""
     saturation = transformations["saturation"][:, None, None]
-    angle = 2 * math.pi * transformations["hue"][:, None, None]
-    cos, sin = tf.cos(angle), tf.sin(angle)
-    turn = cos * tf.eye(3) + (1 - cos) / 3 + sin * _TURN
+    turned = transformations["turn"]
     order = transformations["order"]
     saturation_at, hue_at = (
         tf.argmax(tf.cast(order == change, tf.int32), axis=1)
         for change in (_SATURATION, _HUE)
     )
+    hue_first = (hue_at < saturation_at)[:, None, None]
     # (batch, 1, 3)
-    turned_luma = cos * _LUMA + (1 - cos) / 3 + sin * (_LUMA @ _TURN)
-    luma = tf.where((hue_at < saturation_at)[:, None, None], turned_luma, _LUMA)
-    return saturation * turn + (1 - saturation) * luma
+    luma = tf.where(hue_first, tf.matmul(_LUMA[None], turned), _LUMA)
+    return saturation * turned + (1 - saturation) * luma
 
 
 def _within(name: str, value: float, highest: float) -> float:

@@ -1,14 +1,19 @@
 """Random Gaussian blur with a width of its own for every image."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_contrastive import _seeded
 from keras_contrastive.augment.pixels import as_unit_float
 from keras_contrastive.augment.stateless import StatelessAugmentation
+
+# Rows of a block, about: fewer make many small products, more are mostly zeros.
+_BLOCK = 32
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -58,11 +63,20 @@ class GaussianBlur(StatelessAugmentation):
     def draw(
         self, seed: tf.Tensor, count: tf.Tensor | int, images: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """Draws `sigma`, `(count,)` in pixels, and `blurred`, `(count,)` bool."""
+        """Draws `sigma`, `(count,)` in pixels, and `blurred`, `(count,)` bool.
+
+        `weights`, `(count, radius + 1)`, are the kernel's from its middle outwards.
+        """
         numbers = _seeded.uniform([count, 2], seed)
         low, high = self.sigma
+        sigma = low + (high - low) * numbers[:, 0]
+        radius = self.radius(min(images.shape[1:3]))
+        weights = tf.exp(-0.5 * (tf.range(radius + 1.0) / sigma[:, None]) ** 2)
+        # One weight in the middle, the others on both sides.
+        weights /= 2 * tf.reduce_sum(weights, axis=1, keepdims=True) - weights[:, :1]
         return {
-            "sigma": low + (high - low) * numbers[:, 0],
+            "sigma": sigma,
+            "weights": weights,
             "blurred": numbers[:, 1] < self.rate,
         }
 
@@ -75,23 +89,13 @@ class GaussianBlur(StatelessAugmentation):
     ) -> tf.Tensor:
         """Blurs the chosen images alone, or all with a mask where XLA needs shapes."""
         images = as_unit_float(images)
-        sigma, blurred = transformations["sigma"], transformations["blurred"]
+        weights, blurred = transformations["weights"], transformations["blurred"]
         if compilable:
-            soft = self._blur(images, sigma)
+            soft = _blur(images, weights)
             return tf.where(blurred[:, None, None, None], soft, images)
         chosen = tf.where(blurred)
-        soft = self._blur(tf.gather_nd(images, chosen), tf.gather_nd(sigma, chosen))
+        soft = _blur(tf.gather_nd(images, chosen), tf.gather_nd(weights, chosen))
         return tf.tensor_scatter_nd_update(images, chosen, soft)
-
-    def _blur(self, images: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
-        radius = self.radius(min(images.shape[1], images.shape[2]))
-        offsets = tf.range(-radius, radius + 1, dtype=tf.float32)
-        weights = tf.exp(-0.5 * tf.square(offsets / sigma[:, None]))
-        weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
-        for axis in (1, 2):
-            images = _filtered(images, weights, radius, axis)
-        # The weights sum to 1 but for rounding.
-        return tf.clip_by_value(images, 0, 1)
 
     def radius(self, side: int) -> int:
         """Returns half the kernel, rounded down, for an image of `side` pixels."""
@@ -107,29 +111,52 @@ class GaussianBlur(StatelessAugmentation):
         }
 
 
-def _filtered(images: tf.Tensor, weights: tf.Tensor, radius: int, axis: int):
-    """Correlates `(batch, height, width, channels)` with `(batch, taps)` on an axis.
+def _blur(images: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    height, width, channels = images.shape[1:]
+    for side, other in ((height, width), (width, height)):
+        lines = tf.reshape(images, [-1, side, other * channels])
+        lines = _filtered(lines, _bands(weights, side), weights.shape[1] - 1)
+        images = tf.reshape(lines, [-1, side, other, channels])
+        images = tf.transpose(images, [0, 2, 1, 3])
+    # The weights sum to 1 but for rounding.
+    return tf.raw_ops.ClipByValue(t=images, clip_value_min=0.0, clip_value_max=1.0)
 
-    A sum of shifted images, not a convolution: every image has a kernel of its own,
-    and the symmetric taps share one product.
+
+def _bands(weights: tf.Tensor, side: int) -> tf.Tensor:
+    """Returns the matrices that blur a line with its border mirrored.
+
+    Args:
+        weights: Of the distances from 0 up, `(batch, distances)`.
+        side: Pixels of a line.
+
+    Returns:
+        `(batch, side, side)`.
     """
-    side = images.shape[axis]
+    to, of = np.arange(side)[:, None], np.arange(side)
+    last = side - 1
+    # To a pixel and to its images in both mirrors, in which the border has none.
+    mirrored = (
+        np.where(of > 0, to + of, -1),
+        np.where(of < last, 2 * last - to - of, -1),
+    )
+    distances = np.stack([np.abs(to - of), *mirrored])
+    counts = distances == np.arange(weights.shape[1])[:, None, None, None]
+    counts = counts.sum(1).reshape(-1, side * side).astype(np.float32)
+    return tf.reshape(tf.matmul(weights, counts), [-1, side, side])
 
-    def part(source: tf.Tensor, start: int, stop: int) -> tf.Tensor:
-        index = [slice(None)] * 4
-        index[axis] = slice(start, stop)
-        return source[tuple(index)]
 
-    # By hand, because TensorFlow's mirroring refuses an empty batch, which is what
-    # it gets when chance blurs none of the images.
-    before = tf.reverse(part(images, 1, radius + 1), [axis])
-    after = tf.reverse(part(images, side - radius - 1, side - 1), [axis])
-    padded = tf.concat([before, images, after], axis)
+def _filtered(lines: tf.Tensor, bands: tf.Tensor, radius: int) -> tf.Tensor:
+    """Multiplies `(batch, side, side)` with `(batch, side, n)`, by blocks of rows.
 
-    taps = weights[:, :, None, None, None]
-    total = taps[:, radius] * images
-    for step in range(radius):
-        mirror = 2 * radius - step
-        pair = part(padded, step, step + side) + part(padded, mirror, mirror + side)
-        total += taps[:, step] * pair
-    return total
+    Every image has a kernel of its own, so it is no convolution, and a sum of shifted
+    images reads them once for each weight. Of a block's rows nothing but the band is
+    multiplied.
+    """
+    side = lines.shape[1]
+    count = max(1, round(side / _BLOCK))
+    edges = [side * block // count for block in range(count + 1)]
+    blocks = []
+    for start, stop in itertools.pairwise(edges):
+        low, high = max(0, start - radius), min(side, stop + radius)
+        blocks.append(tf.matmul(bands[:, start:stop, low:high], lines[:, low:high]))
+    return blocks[0] if count == 1 else tf.concat(blocks, axis=1)

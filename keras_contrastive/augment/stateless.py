@@ -32,6 +32,9 @@ class StatelessAugmentation(VectorizedBaseImageAugmentationLayer):
     ) -> dict[str, tf.Tensor]:
         """Draws the random numbers of `count` images.
 
+        What is computed of them by exp, cos and their like is computed here too: the
+        last bit depends on an element's place in its tensor, and so on the split.
+
         Args:
             seed: Two integers, `(2,)`.
             count: Number of images in the global batch.

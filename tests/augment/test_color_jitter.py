@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_contrastive.augment import ColorJitter
+from keras_contrastive.augment.color_jitter import turn
 
 LUMA = np.array([0.299, 0.587, 0.114])
 FACTORS = ("brightness", "contrast", "saturation", "hue")
@@ -17,6 +18,7 @@ def drawn(order, jittered=True, grey=False, **factors):
     values |= factors
     return {
         **{name: tf.constant([values[name]]) for name in FACTORS},
+        "turn": turn(tf.constant([values["hue"]])),
         "order": tf.constant([order]),
         "jittered": tf.constant([jittered]),
         "grey": tf.constant([grey]),

@@ -52,7 +52,7 @@ def test_the_kernel_is_a_tenth_of_the_side_and_odd():
 
 def test_rate_and_sigma_are_the_papers():
     count = 20_000
-    numbers = GaussianBlur().draw(tf.constant([1, 2]), count, None)
+    numbers = GaussianBlur().draw(tf.constant([1, 2]), count, tf.zeros([1, 32, 32, 3]))
     assert abs(numbers["blurred"].numpy().mean() - 0.5) < 4 * 0.5 / math.sqrt(count)
     sigma = numbers["sigma"].numpy()
     assert 0.1 <= sigma.min() < 0.101

@@ -61,9 +61,10 @@ def test_every_image_of_a_batch_is_changed_in_its_own_way(policy):
 def test_a_share_of_the_batch_gets_its_share_of_the_views(policy):
     batch = images()
     whole = policy(batch, seed=[1, 2])
-    for start in (0, 8, 24):
-        part = policy(batch[start : start + 8], seed=[1, 2], offset=start, total=32)
-        np.testing.assert_array_equal(part, whole[start : start + 8])
+    # Sizes that no vector register has: cos and exp end with another rounding there.
+    for start, stop in ((0, 8), (0, 5), (5, 6), (6, 19), (19, 32)):
+        part = policy(batch[start:stop], seed=[1, 2], offset=start, total=32)
+        np.testing.assert_array_equal(part, whole[start:stop])
 
 
 def test_compiled_views_equal_the_pipeline_s(policy):
