@@ -9,7 +9,12 @@
 Each point is a process of its own: the small net, batch 256 unless said, batches ready
 in memory. Above 512 images the batch goes through the net 256 at a time
 (`chunk_size`) and through the loss in blocks (`block_size`). The peak is that of the
-process, TensorFlow and the batch itself included.
+process, TensorFlow and the batch itself included. Last comes a model of the time,
+
+    ms = constant + slope x + (of the batch alone, through its loss) curve x^2
+
+with no part below 0, and how far off it is at each point; x is the number of images,
+keys, negatives or views, or an image's side squared.
 """
 
 import argparse
@@ -98,8 +103,36 @@ def measure(axis, point, seconds):
     }
 
 
+def model(axis, rows):
+    """Returns the parts of the model, in ms, and each point's relative error.
+
+    Fitted to relative errors, as the points are orders of magnitude apart; from the
+    batch on that goes through the net in parts, as below it the step is another.
+    """
+    import numpy as np
+    from scipy.optimize import nnls
+
+    if axis == "batch":
+        rows = [row for row in rows if row[axis] > 512]
+    x, ms = (np.array([row[name] for row in rows], float) for name in (axis, "ms"))
+    columns = {"constant": np.ones_like(x), "slope": x}
+    if axis == "image":
+        columns["slope"] = x**2
+    if axis == "bank":
+        # As many negatives as PIRL draws of it.
+        columns["slope"] = np.minimum(x, 32_000)
+    if axis == "batch":
+        columns["curve"] = x**2
+    parts, _ = nnls(np.stack(list(columns.values()), 1) / ms[:, None], np.ones_like(x))
+    fitted = sum(p * c for p, c in zip(parts, columns.values(), strict=True))
+    return {
+        "model": {n: float(f"{p:.3g}") for n, p in zip(columns, parts, strict=True)},
+        "errors": [float(f"{error:.2f}") for error in fitted / ms - 1],
+    }
+
+
 def main():
-    """Prints a JSON line a point."""
+    """Prints a JSON line a point, and one of the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("axis", choices=POINTS)
     parser.add_argument("--points", help="instead of the axis's own, with commas")
@@ -109,12 +142,19 @@ def main():
     points = POINTS[args.axis]
     if args.points:
         points = tuple(map(int, args.points.split(",")))
+    if args.measure:
+        (point,) = points
+        print(json.dumps(measure(args.axis, point, args.seconds)), flush=True)
+        return
+    rows = []
     for point in points:
-        if args.measure:
-            print(json.dumps(measure(args.axis, point, args.seconds)), flush=True)
-            continue
         flags = [f"--points={point}", f"--seconds={args.seconds}", "--measure"]
-        subprocess.run([sys.executable, __file__, args.axis, *flags], check=True)
+        command = [sys.executable, __file__, args.axis, *flags]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        rows.append(json.loads(answer.stdout))
+        print(answer.stdout, end="", flush=True)
+    if len(rows) > 2:
+        print(json.dumps(model(args.axis, rows)), flush=True)
 
 
 if __name__ == "__main__":

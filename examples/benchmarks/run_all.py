@@ -49,7 +49,10 @@ COMPARISONS = {
         ("--epochs=1", "--steps_per_epoch=3"),
     ),
     "augmentation": ((), ("--sides=32", "--turns=1", "--seconds=0.2")),
-    "sampler_throughput": ((PEER,), ("--repeats=1", "--steps=10")),
+    "sampler_throughput": (
+        (PEER,),
+        ("--repeats=1", "--steps=10", "--temperatures=500"),
+    ),
     "rbm_updates": (("--batches=10,100,1000",), ("--batches=100", "--repeats=1")),
 }
 PACKAGES = ("tensorflow", "keras", "keras-cv", "scikit-learn", "numpy")

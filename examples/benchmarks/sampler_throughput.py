@@ -1,9 +1,11 @@
-"""Langevin and Gibbs-with-gradients beside the same loops in PyTorch, in one run.
+"""Langevin, Gibbs-with-gradients and AIS beside the same loops in PyTorch, in one run.
 
-On a network of 128-128-1 with a swish, steps x samples a second. For Langevin dynamics
-there is torchebm's sampler too, where it is installed. The sides take turns, those of
-a sampler one after the other, so that what else the machine does weighs on all; a
-ratio is the median of the turns' ratios, with the lowest and the highest.
+Steps x samples a second: of the samplers on a network of 128-128-1 with a swish, and of
+annealed importance sampling on an RBM, 784-500, whose log Z both sides must agree on.
+For Langevin dynamics there is torchebm's sampler too, where it is installed. The sides
+take turns, those of a sampler one after the other, so that what else the machine does
+weighs on all; a ratio is the median of the turns' ratios, with the lowest and the
+highest.
 
     python examples/benchmarks/sampler_throughput.py --peer_python PYTHON
 """
@@ -11,6 +13,7 @@ ratio is the median of the turns' ratios, with the lowest and the highest.
 import argparse
 import os
 import pathlib
+import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -24,6 +27,9 @@ import keras_contrastive as kc
 
 HERE = pathlib.Path(__file__).parent
 SAMPLERS = ("langevin", "gibbs_with_gradients")
+RBM_UNITS = 784, 500
+# How far apart estimates of log Z may be, each with an error of less than a tenth.
+NATS = 1.0
 
 
 def walks(batch_size, steps, units=128, step_size=0.01, jit_compile=False):
@@ -51,27 +57,51 @@ def walks(batch_size, steps, units=128, step_size=0.01, jit_compile=False):
     return functions
 
 
-def compare(args, peer):
-    """Returns sampler -> side -> rates, a turn each."""
-    moves, results = args.batch_size * args.steps, {}
-    for name, walk in walks(
-        args.batch_size, args.steps, jit_compile=args.jit_compile
-    ).items():
-        walk()
+def annealing(kernel, chains, temperatures):
+    """Returns a function that estimates log Z of an RBM without biases."""
+    rbm = kc.energies.RBM(*kernel.shape)
+    rbm.kernel.assign(kernel)
 
-        def ours(walk=walk):
+    def estimate():
+        result = kc.evaluation.ais_log_partition(
+            rbm, chains, temperatures, reverse=False, progress=False
+        )
+        return result.log_z
+
+    return estimate
+
+
+def compare(args, peer, kernel):
+    """Returns sampler -> side -> rates, a turn each."""
+    runs = walks(args.batch_size, args.steps, jit_compile=args.jit_compile)
+    moves = dict.fromkeys(runs, args.batch_size * args.steps)
+    runs["ais"] = annealing(kernel, args.chains, args.temperatures)
+    moves["ais"] = args.chains * args.temperatures
+    found, results = [], {}
+    for name, run in runs.items():
+        run()
+
+        def ours(name=name, run=run):
             start = time.perf_counter()
-            walk()
-            return moves / (time.perf_counter() - start)
+            value = run()
+            if name == "ais":
+                found.append(value)
+            return moves[name] / (time.perf_counter() - start)
 
         sides = {"keras_contrastive": ours}
         for side in peer.settings["samplers"][name] if peer else []:
 
             def theirs(name=name, side=side):
-                return moves / peer.ask([name, side])["seconds"]
+                answer = peer.ask([name, side])
+                if name == "ais":
+                    found.append(answer["log_z"])
+                return moves[name] / answer["seconds"]
 
             sides[side] = theirs
         results[name] = take_turns(sides, args.repeats)
+    apart = max(found) - min(found)
+    if apart > NATS:
+        raise RuntimeError(f"The sides' estimates of log Z are {apart:.2f} nats apart.")
     return results
 
 
@@ -82,17 +112,26 @@ def main(arguments=None):
     parser.add_argument("--peer_threads", type=int, help="its default if not given")
     parser.add_argument("--batch_size", type=int, default=256)
     parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--chains", type=int, default=100, help="of AIS")
+    parser.add_argument("--temperatures", type=int, default=2000, help="of AIS")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--jit_compile", action="store_true", help="XLA, our side")
     args = parser.parse_args(arguments)
+    random = np.random.default_rng(0)
+    kernel = random.normal(0, 0.05, RBM_UNITS).astype(np.float32)
     peer = None
-    if args.peer_python:
-        command = [args.peer_python, str(HERE / "peers" / "torch_samplers.py")]
-        command += ["--batch_size", str(args.batch_size), "--steps", str(args.steps)]
-        if args.peer_threads:
-            command += ["--threads", str(args.peer_threads)]
-        peer = Peer(command)
-    results = compare(args, peer)
+    with tempfile.TemporaryDirectory() as folder:
+        if args.peer_python:
+            file = pathlib.Path(folder) / "kernel.npy"
+            np.save(file, kernel)
+            command = [args.peer_python, str(HERE / "peers" / "torch_samplers.py")]
+            for name in ("batch_size", "steps", "chains", "temperatures"):
+                command += [f"--{name}", str(getattr(args, name))]
+            command += ["--rbm", str(file)]
+            if args.peer_threads:
+                command += ["--threads", str(args.peer_threads)]
+            peer = Peer(command)
+        results = compare(args, peer, kernel)
     print(head("sampler", "side", "steps x samples/s", "our ratio to it", texts=2))
     for name, rates in results.items():
         ours = rates["keras_contrastive"]

@@ -65,7 +65,7 @@ class RBMPath:
             on = tf.sigmoid(now * logits)
             rise = _softplus_rise(logits, before, now, on)
             rise -= (now - before) * (rbm.visible_energy(v) - self.base(v))
-            h = _below(on, _seeded.fold_in(own, 0))
+            h = _seeded.bits(on, _seeded.fold_in(own, 0))
             product = tf.linalg.matmul(h, kernel, transpose_b=True)
             means = (1 - now) * self._means + now * (biases + product)
             v = self._draw(means, _seeded.fold_in(own, 1))
@@ -80,7 +80,7 @@ class RBMPath:
 
     def _draw(self, means: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if self.rbm.units == "bernoulli":
-            return _below(tf.sigmoid(means), seed)
+            return _seeded.bits(tf.sigmoid(means), seed)
         noise = tf.cast(_seeded.normal(tf.shape(means), seed), means.dtype)
         return means + self.rbm.stddev * noise
 
@@ -112,9 +112,3 @@ def _softplus_rise(
 def logit(probabilities: np.ndarray) -> np.ndarray:
     """Returns log odds."""
     return np.log(probabilities) - np.log1p(-probabilities)
-
-
-def _below(probabilities: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    uniform = _seeded.uniform(tf.shape(probabilities), seed)
-    uniform = tf.cast(uniform, probabilities.dtype)
-    return tf.cast(uniform < probabilities, probabilities.dtype)

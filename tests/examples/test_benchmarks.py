@@ -95,15 +95,25 @@ def test_a_peer_that_ends_is_an_error(tmp_path):
 
 def test_the_sampler_benchmark_walks_beside_its_peers(tmp_path, capsys):
     both = {"langevin": ["PyTorch", "torchebm"], "gibbs_with_gradients": ["PyTorch"]}
-    peer = fake_peer(tmp_path, {"samplers": both}, None, {"seconds": 0.5})
-    small = ["--batch_size=8", "--steps=5", "--repeats=2", peer]
-    results = benchmark("sampler_throughput").main(small)
+    peers = {"samplers": {**both, "ais": []}}
+    peer = fake_peer(tmp_path, peers, None, {"seconds": 0.5})
+    small = ["--batch_size=8", "--steps=5", "--repeats=2", "--temperatures=3"]
+    results = benchmark("sampler_throughput").main([*small, peer])
     assert list(results["langevin"]) == ["keras_contrastive", "PyTorch", "torchebm"]
     assert list(results["gibbs_with_gradients"]) == ["keras_contrastive", "PyTorch"]
     for rates in results.values():
         assert rates["keras_contrastive"].min() > 0
-        np.testing.assert_allclose(rates["PyTorch"], 80)
+        np.testing.assert_allclose(rates.get("PyTorch", 80), 80)
     assert "| langevin | torchebm | 80 (80 to 80) | " in capsys.readouterr().out
+
+
+def test_the_sampler_benchmark_stops_at_another_log_z(tmp_path):
+    theirs = {"langevin": [], "gibbs_with_gradients": [], "ais": ["PyTorch"]}
+    peers = {"samplers": theirs}
+    peer = fake_peer(tmp_path, peers, None, {"seconds": 0.5, "log_z": 0.0})
+    small = ["--batch_size=8", "--steps=5", "--repeats=1", "--temperatures=3"]
+    with pytest.raises(RuntimeError, match="nats apart"):
+        benchmark("sampler_throughput").main([*small, peer])
 
 
 def test_the_rbm_benchmark_times_all_of_them(monkeypatch, capsys):
@@ -476,6 +486,26 @@ def test_every_axis_of_growth_has_a_step(monkeypatch):
         row = module.measure(axis, point, seconds=0.01)
         assert row[axis] == point
         assert row["images_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("axis", "points", "time", "parts"),
+    [
+        ("batch", (64, 1024, 4096, 65536), lambda n: 9 + n + n * n / 8192, (9, 1)),
+        ("queue", (1024, 4096, 65536), lambda n: 60 + n / 512, (60, 1 / 512)),
+        ("image", (32, 64, 96), lambda n: 3 + n * n / 256, (3, 1 / 256)),
+        ("bank", (100, 32_000, 10**6), lambda n: 4 + min(n, 32_000) / 8, (4, 1 / 8)),
+    ],
+)
+def test_a_model_of_growth_finds_what_the_times_are_made_of(axis, points, time, parts):
+    found = benchmark("growth").model(
+        axis, [{axis: point, "ms": time(point)} for point in points]
+    )
+    assert found["errors"] == [0.0] * (3 if axis == "batch" else len(points))
+    model = found["model"]
+    assert [model["constant"], model["slope"]] == pytest.approx(parts, rel=1e-2)
+    curve = 1 / 8192 if axis == "batch" else 0
+    assert model.get("curve", 0) == pytest.approx(curve, rel=0.1)
 
 
 def test_a_preset_is_made_and_measured_as_it_is_read(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Langevin and Gibbs-with-gradients in PyTorch, as a peer to compare with.
+"""Langevin, Gibbs-with-gradients and AIS in PyTorch, as a peer to compare with.
 
 It needs PyTorch, and takes torchebm's Langevin dynamics along where that is installed.
 It reads from standard input what to do: a line `[sampler, library]`, answered by one
@@ -7,14 +7,17 @@ anew.
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
 import sys
 import time
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 try:
     import torchebm.core
@@ -69,6 +72,22 @@ def proposals(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     return energies, torch.log_softmax((2 * x - 1) * gradient / 2, dim=1)
 
 
+def ais(kernel: Tensor, chains: int, temperatures: int) -> float:
+    """Returns log Z of an RBM without biases, annealed by layers from no couplings."""
+    visible, hidden = kernel.shape
+    v = torch.bernoulli(torch.full((chains, visible), 0.5))
+    weights = torch.zeros(chains, dtype=torch.float64)
+    path = torch.linspace(0, 1, temperatures + 1).tolist()
+    for before, now in itertools.pairwise(path):
+        logits = v @ kernel
+        rise = softplus(now * logits) - softplus(before * logits)
+        weights += rise.sum(1)
+        h = torch.bernoulli(torch.sigmoid(now * logits))
+        v = torch.bernoulli(torch.sigmoid(now * (h @ kernel.T)))
+    start = (visible + hidden) * math.log(2)
+    return float(start + torch.logsumexp(weights, 0) - math.log(chains))
+
+
 def torchebm_langevin(net: nn.Module, step_size: float):
     """Returns torchebm's sampler as a function of the start and the steps."""
 
@@ -91,6 +110,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--step_size", type=float, default=0.01)
+    parser.add_argument("--rbm", help="npy file of the kernel of an RBM, for AIS")
+    parser.add_argument("--chains", type=int, default=100)
+    parser.add_argument("--temperatures", type=int, default=2000)
     parser.add_argument("--threads", type=int, help="PyTorch's default if not given")
     args = parser.parse_args()
     if args.threads:
@@ -107,6 +129,9 @@ def main() -> None:
             "PyTorch": lambda steps: gibbs_with_gradients(net, bits, steps)
         },
     }
+    if args.rbm:
+        kernel = torch.from_numpy(np.load(args.rbm))
+        run["ais"] = {"PyTorch": lambda steps: ais(kernel, args.chains, steps)}
     if torchebm:
         theirs = torchebm_langevin(net, args.step_size)
         run["langevin"]["torchebm"] = lambda steps: theirs(reals, steps)
@@ -119,9 +144,13 @@ def main() -> None:
     print(json.dumps(ready), flush=True)
     for line in sys.stdin:
         sampler, library = json.loads(line)
+        steps = args.temperatures if sampler == "ais" else args.steps
         start = time.perf_counter()
-        run[sampler][library](args.steps)
-        print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)
+        value = run[sampler][library](steps)
+        answer = {"seconds": time.perf_counter() - start}
+        if sampler == "ais":
+            answer["log_z"] = value
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
