@@ -8,8 +8,9 @@ import tensorflow as tf
 
 _KINDS = ("auto", "product", "convolution")
 # Where the product was faster, by `examples/benchmarks/kernel_gradients.py`: rows of
-# the output with few pixels, and pixels with enough channels to be worth a copy.
-_NARROW, _NARROW_IF_STRIDED = 8, 16
+# the output with few pixels, more of them where there is a stride, and pixels with
+# enough channels to be worth a copy.
+_NARROW = {tf.bfloat16: (8, 16), tf.float32: (0, 4)}
 _CHANNELS, _CHANNELS_IF_STRIDED = 32, 64
 
 
@@ -22,18 +23,19 @@ class Conv2D(keras.layers.Conv2D):
 
         y = P(x) K,  dK = P(x)^T dy.
 
-    TensorFlow hands both to oneDNN as convolutions. On a CPU and in bfloat16 its
-    kernel for the second works along the rows of the output and, where these are
-    short, takes up to six times as long as the first. There this layer copies the
-    patches and multiplies, which makes the step of the small net a third faster. The
+    TensorFlow hands both to oneDNN as convolutions. On a CPU its kernel for the second
+    works along the rows of the output and, where these are short, takes in bfloat16 up
+    to six times as long as the first. There this layer copies the patches and
+    multiplies, which makes the step of the small net in bfloat16 a third faster. The
     result is the same to rounding; x gets its gradient as before.
 
     Args:
         filters: Channels of the output.
         kernel_size: Height and width of the kernel, or one number for both.
         kernel_gradient: "product", "convolution", or "auto" for the product where it
-            is the faster one: on CPUs alone, in bfloat16, where the output is at most
-            8 pixels wide, or 16 if the stride is above 1.
+            is the faster one: on CPUs alone; in bfloat16 where the output is at most
+            8 pixels wide, or 16 if the stride is above 1; in float32 where it is above
+            1 and the output at most 4 wide.
         **kwargs: As for `keras.layers.Conv2D`.
 
     Raises:
@@ -75,15 +77,16 @@ class Conv2D(keras.layers.Conv2D):
             return False
         if self.kernel_gradient == "product":
             return True
-        if not is_plain(self) or inputs.dtype != tf.bfloat16 or not _on_cpus():
+        if not is_plain(self) or inputs.dtype not in _NARROW or not _on_cpus():
             return False
         if max(self.kernel_size) == 1:
             # The patch is the pixel, and the convolution a product already.
             return False
         width, channels = self.compute_output_shape(inputs.shape)[2], inputs.shape[-1]
-        if width <= _NARROW:
+        narrow, narrow_if_strided = _NARROW[inputs.dtype]
+        if width <= narrow:
             return channels >= _CHANNELS
-        strided = max(self.strides) > 1 and width <= _NARROW_IF_STRIDED
+        strided = max(self.strides) > 1 and width <= narrow_if_strided
         return strided and channels >= _CHANNELS_IF_STRIDED
 
     def get_config(self) -> dict[str, Any]:
