@@ -120,6 +120,20 @@ def test_the_chain_goes_the_way_of_a_call_and_keeps_each_record(case):
     np.testing.assert_allclose(share, walk.acceptance, atol=1e-6)
 
 
+def test_one_step_needs_no_loop_and_is_the_first_of_many(case):
+    sampler, energy, x = case
+    one = tf.function(
+        lambda x: sampler.walk(energy, x, 1, seed=[1, 2]), autograph=False
+    ).get_concrete_function(x)
+    chain = sampler.chain(energy, x, 2, seed=[1, 2])
+    points, acceptance = one(x)
+    np.testing.assert_allclose(points, chain.samples[0], atol=1e-5)
+    np.testing.assert_allclose(acceptance, chain.acceptance[0], atol=1e-6)
+    loops = [o.type for o in one.graph.get_operations() if "While" in o.type]
+    # A sweep over single bits is one by itself.
+    assert len(loops) == isinstance(sampler, kc.samplers.Gibbs)
+
+
 def test_a_step_evaluates_the_energy_once(case):
     """What is traced once in the loop runs once a step, and the start once a walk."""
     sampler, energy, x = case
