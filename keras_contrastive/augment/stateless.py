@@ -79,11 +79,13 @@ class StatelessAugmentation(VectorizedBaseImageAugmentationLayer):
         if total is None:
             return self.draw(seed, batch_size, images)
         drawn = self.draw(seed, total, images)
+        # By their sizes and not by -1, which would make the other axes unknown, too,
+        # where the size of the batch is.
         return {
             name: tf.slice(
                 value,
                 [offset] + [0] * (value.shape.rank - 1),
-                [batch_size] + [-1] * (value.shape.rank - 1),
+                [batch_size, *(-1 if n is None else n for n in value.shape[1:])],
             )
             for name, value in drawn.items()
         }

@@ -67,6 +67,18 @@ def test_a_share_of_the_batch_gets_its_share_of_the_views(policy):
         np.testing.assert_array_equal(part, whole[start:stop])
 
 
+def test_a_share_may_have_any_size(policy):
+    batch = images()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 32, 32, 3], tf.uint8)])
+    def first(x):
+        return policy(x, seed=[1, 2], offset=0, total=32)
+
+    whole = policy(batch, seed=[1, 2])
+    for count in (3, 32):
+        np.testing.assert_allclose(first(batch[:count]), whole[:count], atol=1e-6)
+
+
 def test_compiled_views_equal_the_pipeline_s(policy):
     batch = tf.constant(images())
     compiled = tf.function(
