@@ -32,6 +32,7 @@ CASES = {
     "convnet_32": ("convnet", 32, 256, 15),
     "resnet18_32": ("resnet18", 32, 64, 2),
     "resnet50_96": ("resnet50", 96, 32, 2),
+    "resnet50_224": ("resnet50", 224, 16, 1),
 }
 BARE, OURS, STOCK = "bare step", "kc.data.views", "stock keras-cv"
 
