@@ -83,18 +83,18 @@ def by_hand(data, batch):
         return tf.reduce_sum(signs * energies)
 
     @tf.function
-    def updates(batches):
+    def updates(batches, steps):
         loss = 0.0
-        for _ in tf.range(STEPS_PER_CALL):
+        for _ in tf.range(steps):
             loss += update(next(batches))
         return loss
 
     batches = batches_of(data, batch)
 
     def run():
-        left = iter(batches)
-        for _ in range(len(data) // batch // STEPS_PER_CALL):
-            updates(left)
+        left, steps = iter(batches), len(data) // batch
+        for taken in range(0, steps, STEPS_PER_CALL):
+            updates(left, tf.constant(min(STEPS_PER_CALL, steps - taken)))
 
     return run
 

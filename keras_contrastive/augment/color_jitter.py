@@ -116,7 +116,7 @@ class ColorJitter(StatelessAugmentation):
                 f"{images.shape}"
             )
         # Over one axis after the other, and the bias by rows of the image: where the
-        # innermost axis is the channels', the kernels take three times as long.
+        # innermost axis is the channels', TensorFlow's kernels are slow.
         means = tf.reduce_mean(tf.reduce_mean(images, axis=1), axis=1)
         matrix, bias = self.colour_map(means, transformations)
         height, width = images.shape[1:3]

@@ -113,9 +113,10 @@ class GaussianBlur(StatelessAugmentation):
 
 def _blur(images: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     height, width, channels = images.shape[1:]
+    bands = {side: _bands(weights, side) for side in {height, width}}
     for side, other in ((height, width), (width, height)):
         lines = tf.reshape(images, [-1, side, other * channels])
-        lines = _filtered(lines, _bands(weights, side), weights.shape[1] - 1)
+        lines = _filtered(lines, bands[side], weights.shape[1] - 1)
         images = tf.reshape(lines, [-1, side, other, channels])
         images = tf.transpose(images, [0, 2, 1, 3])
     # The weights sum to 1 but for rounding.

@@ -89,7 +89,7 @@ def checked_points(energy: Energy, x: Any) -> tf.Tensor:
                 x = tf.identity(x)
         x = tf.reshape(x, [-1, *event_shape])
     if energy.domain == "bits":
-        # A sum of numbers takes half as long as the search among booleans.
+        # A sum of numbers is faster than the search among booleans.
         holds = tf.reduce_sum(tf.abs(x * x - x)) == 0
         words = "`x` must hold bits, 0 and 1 alone (`kc.data.bits` draws them)."
     else:
