@@ -3,6 +3,9 @@
 Two things would make them differ between a pipeline and a step that XLA compiles:
 TensorFlow picks an algorithm by device unless it is told one, and XLA makes floats of
 the random bits in another way. So the bits are drawn, and the floats made here.
+
+The bits are those of `tf.random.stateless_uniform(alg="philox")`, drawn with a third of
+its operations: a step of an energy model has a dozen draws, most of a single number.
 """
 
 import math
@@ -10,7 +13,30 @@ from typing import Any
 
 import tensorflow as tf
 
-_ALGORITHM = "philox"
+_PHILOX = 1
+# What TensorFlow's own draws scramble a seed with.
+_SCRAMBLING_KEY = 0x02461E293EC8F720
+
+
+def draw_bits(shape: Any, seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Draws integers, all of whose bits are random.
+
+    Args:
+        shape: Shape of the result.
+        seed: Two integers, `(2,)`.
+        dtype: int32, int64, uint32 or uint64.
+    """
+    draw = tf.raw_ops.StatelessRandomUniformFullIntV2
+    mixed = draw(
+        shape=[2],
+        key=tf.constant([_SCRAMBLING_KEY], tf.uint64),
+        counter=tf.cast(seed, tf.uint64),
+        alg=_PHILOX,
+        dtype=tf.uint64,
+    )
+    # The first is the key, the other where in its stream to begin.
+    counter = mixed * tf.constant([0, 1], tf.uint64)
+    return draw(shape=shape, key=mixed[:1], counter=counter, alg=_PHILOX, dtype=dtype)
 
 
 def uniform(
@@ -24,9 +50,7 @@ def uniform(
         low: Lowest value.
         high: What all values are below.
     """
-    bits = tf.random.stateless_uniform(
-        shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg=_ALGORITHM
-    )
+    bits = draw_bits(shape, seed, tf.uint32)
     # The 24 bits that float32 holds exactly.
     unit = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) * 2.0**-24
     return low + (high - low) * unit
@@ -39,8 +63,12 @@ def fresh() -> tf.Tensor:
 
 
 def fold_in(seed: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
-    """Returns a seed `(2,)` that depends on both the seed and an integer."""
-    return tf.random.experimental.stateless_fold_in(seed, data, alg=_ALGORITHM)
+    """Returns a seed `(2,)` that depends on both the seed and an integer.
+
+    As `tf.random.fold_in(alg="philox")`.
+    """
+    data = tf.convert_to_tensor(data)
+    return tf.stack([draw_bits([], seed, data.dtype), data])
 
 
 def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
@@ -54,9 +82,7 @@ def integers(shape: Any, seed: tf.Tensor, high: tf.Tensor | int) -> tf.Tensor:
         seed: Two integers, `(2,)`.
         high: What all numbers are below, at least 1.
     """
-    bits = tf.random.stateless_uniform(
-        shape, seed, minval=None, maxval=None, dtype=tf.uint64, alg=_ALGORITHM
-    )
+    bits = draw_bits(shape, seed, tf.uint64)
     bits = tf.cast(tf.bitwise.right_shift(bits, tf.ones_like(bits)), tf.int64)
     return tf.math.floormod(bits, tf.cast(high, tf.int64))
 
@@ -79,14 +105,7 @@ def bits(probabilities: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(probabilities)
     count = shape[0] * shape[1]
     words = (count + 1) // 2
-    drawn = tf.random.stateless_uniform(
-        [words + shape[0]],
-        seed,
-        minval=None,
-        maxval=None,
-        dtype=tf.uint32,
-        alg=_ALGORITHM,
-    )
+    drawn = draw_bits([words + shape[0]], seed, tf.uint32)
     own = tf.reshape(tf.bitcast(drawn[:words], tf.int16), [-1])[:count]
     rows = tf.cast(tf.bitwise.right_shift(drawn[words:], 24), tf.float32) * 2.0**-8
     # Of signed numbers, so from -2^15 on; every sum is exact in float32.
@@ -112,9 +131,7 @@ def normal(shape: Any, seed: tf.Tensor) -> tf.Tensor:
     """
     count = tf.reduce_prod(tf.cast(shape, tf.int32))
     fours = (count + 3) // 4
-    bits = tf.random.stateless_uniform(
-        [3 * fours], seed, minval=None, maxval=None, dtype=tf.uint32, alg=_ALGORITHM
-    )
+    bits = draw_bits([3 * fours], seed, tf.uint32)
     # In [2^-33, 1], of which there is a logarithm.
     unit = tf.cast(bits[: 2 * fours], tf.float32) * 2.0**-32 + 2.0**-33
     radius = tf.sqrt(-2 * tf.math.log(unit))

@@ -11,6 +11,28 @@ from keras_contrastive import _seeded
 FALSE_ALARM = 1e-4
 
 
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.uint32, tf.uint64])
+@pytest.mark.parametrize("seed", [[1, 2], [-1, -7], [2**62, 3 - 2**61]])
+def test_bits_are_those_of_tensorflow_and_the_same_under_xla(seed, dtype):
+    seed = tf.constant(seed, tf.int64)
+    compiled = tf.function(_seeded.draw_bits, jit_compile=True)
+    for shape in ([], [1], [3, 5]):
+        expected = tf.random.stateless_uniform(
+            shape, seed, minval=None, maxval=None, dtype=dtype, alg="philox"
+        )
+        for draw in (_seeded.draw_bits, compiled):
+            np.testing.assert_array_equal(draw(shape, seed, dtype), expected)
+
+
+@pytest.mark.parametrize("data", [0, 7, np.int64(2**40)])
+def test_a_folded_seed_is_that_of_tensorflow(data):
+    data = tf.convert_to_tensor(data)
+    expected = tf.random.fold_in([3, 4], data, alg="philox")
+    folded = _seeded.fold_in([3, 4], data)
+    assert folded.dtype == expected.dtype
+    np.testing.assert_array_equal(folded, expected)
+
+
 @pytest.mark.parametrize("shape", [[], [0], [1], [3], [4, 5], [2, 3, 7]])
 def test_normal_numbers_have_any_shape_and_are_the_same_under_xla(shape):
     plain = _seeded.normal(shape, [1, 2])
@@ -59,9 +81,7 @@ def test_bits_are_the_same_under_xla_and_tell_what_is_no_number(shape):
 def test_the_lowest_bits_of_a_uniform_number_are_the_row_s(monkeypatch):
     """All 2^24 numbers are there: of own bits k and the row's j, (256 k + j) / 2^24."""
     words = np.array([0x0001_FFFF, 0x8000_7FFF, 0x1200_0000, 0xFF00_0000], "uint32")
-    monkeypatch.setattr(
-        tf.random, "stateless_uniform", lambda *a, **k: tf.constant(words)
-    )
+    monkeypatch.setattr(_seeded, "draw_bits", lambda *_: tf.constant(words))
     own = np.array([[0xFFFF, 0x0001], [0x7FFF, 0x8000]], "uint16").view("int16")
     unit = (256 * (own.astype(int) + 2**15) + [[0x12], [0xFF]]) / 2**24
     for shift, expected in ((0.0, 0.0), (2.0**-24, 1.0)):
