@@ -162,16 +162,13 @@ class ParticleBuffer(keras.layers.Layer):
                 f"Received: {particles.shape} for slots of shape {slots.shape}"
             )
         particles = tf.cast(tf.stop_gradient(particles), tf.float32)
-        axes = list(range(1, particles.shape.rank))
-        # A chain that overflowed would never come back.
-        finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
-        particles = tf.cond(
-            tf.reduce_all(finite),
-            lambda: particles,
-            lambda: tf.where(finite, particles, read_rows(self.particles, slots)),
+        # Rows are looked at where the sum of all is no number: one pass, not three.
+        particles, older = tf.cond(
+            tf.math.is_finite(tf.reduce_sum(particles)),
+            lambda: (particles, tf.ones_like(slots, self.ages.dtype)),
+            lambda: self._mended(slots, particles),
         )
-        ages = read_rows(self.ages, slots)
-        ages += tf.cast(tf.reshape(finite, [-1]), ages.dtype)
+        ages = read_rows(self.ages, slots) + older
         if self.reinitialise:
             shape = tf.shape(particles)
             draw = _seeded.uniform(shape[:1], self._seed(seed, 1))
@@ -182,6 +179,19 @@ class ParticleBuffer(keras.layers.Layer):
             ages = tf.where(anew, 0, ages)
         write_rows(self.particles, slots, particles)
         write_rows(self.ages, slots, ages)
+
+    def _mended(
+        self, slots: tf.Tensor, particles: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the rows, old ones in the place of those that are not finite.
+
+        A chain that overflowed would never come back. Also 1 for each row that is
+        new, `(count,)`.
+        """
+        axes = list(range(1, particles.shape.rank))
+        finite = tf.reduce_all(tf.math.is_finite(particles), axis=axes, keepdims=True)
+        particles = tf.where(finite, particles, read_rows(self.particles, slots))
+        return particles, tf.cast(tf.reshape(finite, [-1]), self.ages.dtype)
 
     def _seed(self, seed: Any, stream: int) -> tf.Tensor:
         if seed is None:

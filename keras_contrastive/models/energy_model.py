@@ -112,7 +112,7 @@ class EnergyModel(ContrastiveModel):
         return self.results()
 
     def learn(self, loss_of: Callable[[], tf.Tensor]) -> tf.Operation | None:
-        """Takes one optimizer step, if the loss is finite.
+        """Takes one optimizer step, if the loss and its gradient are finite.
 
         Args:
             loss_of: Computes this replica's mean loss.
@@ -121,7 +121,7 @@ class EnergyModel(ContrastiveModel):
             The check, which all other writes of the step are to wait for.
 
         Raises:
-            tf.errors.InvalidArgumentError: When run into a loss that is not finite.
+            tf.errors.InvalidArgumentError: When run into what is not finite.
         """
         with tf.GradientTape() as tape:
             loss = loss_of()
@@ -135,35 +135,10 @@ class EnergyModel(ContrastiveModel):
         return self.descend(loss, gradients)
 
     def descend(self, loss: tf.Tensor, gradients: list[Any]) -> tf.Operation | None:
-        """Takes one optimizer step along gradients, if the loss is finite; see `learn`.
+        """Takes one optimizer step along gradients, clipped as a whole; see `learn`.
 
         Args:
             loss: This replica's mean loss.
-            gradients: As `apply` takes them.
-        """
-        check = self.finite("loss", loss)
-        with tf.control_dependencies([check] if check is not None else []):
-            self.loss_mean.update_state(loss)
-            self.apply([tf.identity(gradient) for gradient in gradients])
-        return check
-
-    def finite(self, name: str, value: tf.Tensor) -> tf.Operation | None:
-        """Returns a check that stops at a loss, or a gradient, that is not finite."""
-        return tf.debugging.Assert(
-            tf.math.is_finite(value),
-            [
-                f"`energy` must stay finite; {type(self).__name__} stopped, with its "
-                "weights as they were, at step",
-                self.step.value,
-                f"(a lower learning rate or `clip_norm` may help). Received: {name}",
-                value,
-            ],
-        )
-
-    def apply(self, gradients: list[Any]) -> None:
-        """Takes one optimizer step along gradients, clipped as a whole.
-
-        Args:
             gradients: One for each of `trainable_variables`, this replica's share.
         """
         if not gradients:
@@ -180,19 +155,39 @@ class EnergyModel(ContrastiveModel):
         # What the optimizer multiplied the loss with, against float16's underflow.
         scale = self.optimizer.scale_loss(tf.constant(1.0))
         norm = tf.sqrt(2 * tf.add_n(halves)) / scale
-        # Under float16 an overflow is a step that the optimizer skips.
-        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            check = self.finite("length of the gradient", norm)
-            with tf.control_dependencies([check] if check is not None else []):
-                gradients = [tf.identity(gradient) for gradient in gradients]
-        self.gradient_norm.update_state(norm)
+        check = self._check(loss, norm)
+        with tf.control_dependencies([check] if check is not None else []):
+            gradients = [tf.identity(gradient) for gradient in gradients]
+            self.loss_mean.update_state(loss)
+            self.gradient_norm.update_state(norm)
         if replicas > 1 or self.clip_norm is not None:
             # The optimizer sums over the replicas once more.
             factor = tf.constant(1 / replicas)
             if self.clip_norm is not None:
                 factor *= self.clip_norm / tf.maximum(norm, self.clip_norm)
             gradients = [g * tf.cast(factor, g.dtype) for g in gradients]
-        super().apply(gradients)
+        self.apply(gradients)
+        return check
+
+    def _check(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Operation | None:
+        """Returns one check of both, as each costs a step of a small energy a percent.
+
+        The sum is a number only where both are.
+        """
+        # Under float16 an overflow is a step that the optimizer skips.
+        skips = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        return tf.debugging.Assert(
+            tf.math.is_finite(loss if skips else tf.cast(loss, norm.dtype) + norm),
+            [
+                f"`energy` must stay finite; {type(self).__name__} stopped, with its "
+                "weights as they were, at step",
+                self.step.value,
+                "(a lower learning rate or `clip_norm` may help). Received: a loss of",
+                loss,
+                "and a gradient of length",
+                norm,
+            ],
+        )
 
     def seed_of(self, step: tf.Tensor | int) -> tf.Tensor:
         """Returns two integers `(2,)` that are a step's own; -1 is evaluation's."""

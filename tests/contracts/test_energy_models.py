@@ -12,6 +12,7 @@ import tensorflow as tf
 import keras_contrastive as kc
 from tests.contracts import energy_zoo as zoo
 from tests.contracts.test_models import assert_same, state
+from tests.reference import estimation
 
 
 def make(name, learning_rate=0.02, **compiled):
@@ -256,8 +257,23 @@ class Cusp(kc.energies.Energy):
 
 def test_a_gradient_that_is_not_finite_stops_training_too():
     model = kc.models.MaximumLikelihood(Cusp(), nodes=21, seed=0)
+    assert_stops_at_the_cusp(model)
+
+
+def test_particles_stay_as_well_where_a_gradient_is_not_finite():
+    langevin = kc.samplers.Langevin(0.1)
+    model = kc.models.PersistentContrastiveDivergence(
+        Cusp(), langevin, particles=4, seed=0
+    )
+    before = model.buffer.particles.numpy()
+    assert_stops_at_the_cusp(model)
+    np.testing.assert_array_equal(model.buffer.particles, before)
+    np.testing.assert_array_equal(model.buffer.ages, 0)
+
+
+def assert_stops_at_the_cusp(model):
     model.compile("sgd")
-    words = r"(?s)`energy` must stay finite.*at step 0 .*length of the gradient"
+    words = r"(?s)`energy` must stay finite.*at step 0 .*gradient of length -?(nan|inf)"
     with pytest.raises(ValueError, match=words):
         model.fit(np.zeros([4, 2], np.float32), verbose=0)
     assert model.energy.weight.numpy() == 1
@@ -280,10 +296,10 @@ def test_the_gradient_is_clipped_as_a_whole(replicas, two_devices):
     with scope:
         model = kc.models.PseudoLikelihood(zoo.boltzmann(), clip_norm=0.05, seed=3)
         model.compile(keras.optimizers.SGD(1.0))
-    before = np.concatenate(model.energy.get_weights())
+    before = estimation.pack(model.energy.weights)
     data = zoo.dataset("Ratio matching").take(1)
     history = model.fit(data, verbose=0).history
-    moved = np.concatenate(model.energy.get_weights()) - before
+    moved = estimation.pack(model.energy.weights) - before
     assert history["gradient_norm"][0] > 0.1
     np.testing.assert_allclose(np.linalg.norm(moved), 0.05, rtol=1e-4)
 

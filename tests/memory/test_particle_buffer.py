@@ -153,6 +153,13 @@ def test_a_particle_that_overflowed_leaves_its_slot():
     np.testing.assert_array_equal(particles.ages.numpy()[4:7], [0, 1, 0])
 
 
+def test_particles_whose_sum_overflows_are_written():
+    buffer = kc.memory.ParticleBuffer(2, [3], seed=0)
+    buffer.write(tf.range(2), np.full([2, 3], 3e38, "float32"))
+    np.testing.assert_array_equal(buffer.particles, np.full([2, 3], 3e38, "float32"))
+    assert buffer.ages.numpy().tolist() == [1, 1]
+
+
 def test_replicas_move_different_particles_of_one_buffer(two_devices):
     with two_devices.scope():
         shared = buffer(reinitialise=0.3)
