@@ -15,7 +15,8 @@ class BoltzmannMachine(Energy):
 
         E(x) = - sum_i b_i x_i - sum_{i < j} J_ij x_i x_j
 
-    The couplings are one variable a pair, so that no symmetry has to be kept.
+    Of the matrix J what stands above the diagonal counts, so that no symmetry has to be
+    kept; the rest is 0, has no gradient and stays 0.
 
     Source: Ackley, Hinton & Sejnowski 1985, "A Learning Algorithm for Boltzmann
     Machines".
@@ -27,8 +28,7 @@ class BoltzmannMachine(Energy):
         **kwargs: `name`, `dtype`, `trainable`.
 
     Attributes:
-        couplings: J_ij for i < j, row after row of the upper triangle, a variable
-            `(d (d - 1) / 2,)`.
+        couplings: J, a variable `(d, d)`, of which J_ij with i < j counts.
         biases: b, a variable `(d,)`.
 
     Raises:
@@ -49,21 +49,23 @@ class BoltzmannMachine(Energy):
         self.event_shape = (units,)
         initializer = keras.initializers.RandomNormal(0.0, stddev, seed)
         self.couplings = self.add_weight(
-            shape=(units * (units - 1) // 2,), initializer=initializer, name="couplings"
+            shape=(units, units),
+            initializer=lambda *args, **kwargs: tf.linalg.set_diag(
+                tf.linalg.band_part(initializer(*args, **kwargs), 0, -1),
+                tf.zeros(units, self.compute_dtype),
+            ),
+            name="couplings",
         )
         self.biases = self.add_weight(
             shape=(units,), initializer=initializer.clone(), name="biases"
         )
         self.built = True
-        self._pairs = [[i, j] for i in range(units) for j in range(i + 1, units)]
 
     def matrix(self) -> tf.Tensor:
         """Returns the couplings as a symmetric matrix `(d, d)` with a zero diagonal."""
-        couplings = tf.convert_to_tensor(self.couplings)
-        if not self._pairs:
-            return tf.zeros([1, 1], couplings.dtype)
-        upper = tf.scatter_nd(self._pairs, couplings, [self.units, self.units])
-        return upper + tf.transpose(upper)
+        upper = tf.linalg.band_part(self.couplings, 0, -1)
+        both = upper + tf.transpose(upper)
+        return tf.linalg.set_diag(both, tf.zeros_like(self.biases))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Returns the energy of each point, `(batch,)`."""

@@ -17,7 +17,8 @@ def parameters(rbm):
 
 def test_the_boltzmann_machine_is_its_sum_over_pairs():
     energy = zoo.MODELS["BoltzmannMachine"](dtype="float64")
-    couplings, biases = energy.couplings.numpy(), energy.biases.numpy()
+    couplings = oracle.above_diagonal(energy.couplings.numpy())
+    biases = energy.biases.numpy()
     expected = oracle.boltzmann_energy(couplings, biases, STATES)
     np.testing.assert_allclose(energy(STATES), expected, rtol=1e-12, atol=1e-12)
     matrix = energy.matrix().numpy()
@@ -28,8 +29,23 @@ def test_the_boltzmann_machine_is_its_sum_over_pairs():
         energies = energy(STATES[:1]), energy(STATES[-1:])
     statistics = oracle.boltzmann_statistics(STATES[[0, -1]])
     for one, expected in zip(energies, statistics, strict=True):
-        gradient = tape.gradient(one, [energy.couplings, energy.biases])
-        np.testing.assert_allclose(-np.concatenate(gradient), expected)
+        pairs, single = tape.gradient(one, [energy.couplings, energy.biases])
+        found = np.concatenate([oracle.above_diagonal(pairs.numpy()), single])
+        np.testing.assert_allclose(-found, expected)
+        np.testing.assert_array_equal(np.tril(pairs), 0)
+
+
+def test_couplings_begin_above_the_diagonal_and_only_they_count():
+    energy = kc.energies.BoltzmannMachine(50, stddev=0.5, seed=0, dtype="float64")
+    start = energy.couplings.numpy()
+    np.testing.assert_array_equal(np.tril(start), 0)
+    spread = oracle.above_diagonal(start).std()
+    # Four standard errors, of 1,225 numbers.
+    assert abs(spread / 0.5 - 1) < 4 / np.sqrt(2 * 1225)
+    points = np.random.default_rng(0).integers(0, 2, [4, 50])
+    before = energy(points).numpy()
+    energy.couplings.assign(start + np.tril(np.full([50, 50], np.inf)))
+    np.testing.assert_array_equal(energy(points), before)
 
 
 def test_one_unit_has_no_pairs():

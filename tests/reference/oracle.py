@@ -10,6 +10,13 @@ def states(bits):
     return np.array(list(itertools.product([0.0, 1.0], repeat=bits)))
 
 
+def above_diagonal(matrix):
+    """What stands above the diagonal of `(d, d)`, in the order of the pairs."""
+    return np.array(
+        [row[i] for k, row in enumerate(matrix) for i in range(k + 1, len(row))]
+    )
+
+
 def boltzmann_energy(couplings, biases, x):
     """The sum over pairs, written as loops; `couplings` in the order of the pairs."""
     energies = []
