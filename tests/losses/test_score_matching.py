@@ -52,6 +52,15 @@ def test_score_matching_equals_the_slow_loop():
     np.testing.assert_allclose(single, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("slices", [None, 1, 2])
+def test_the_energy_is_evaluated_once(slices, monkeypatch):
+    sizes = []
+    call = Hills.call
+    monkeypatch.setattr(Hills, "call", lambda s, x: sizes.append(len(x)) or call(s, x))
+    kc.losses.score_matching(Hills(), POINTS, slices)
+    assert sizes == [5 * (slices or 3)]
+
+
 def test_the_trace_is_a_sum_over_dimensions_of_any_shape():
     class Square(kc.energies.Energy):
         def call(self, x):
