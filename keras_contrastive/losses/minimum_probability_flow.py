@@ -76,7 +76,12 @@ def _differences(
     return tf.reshape(energies, tf.shape(near)[:2]) - energy(x)[:, None]
 
 
-def _exp(exponent: tf.Tensor) -> tf.Tensor:
-    """exp, continued by its tangent where it would overflow."""
-    below = tf.minimum(exponent, _HIGHEST)
-    return tf.exp(below) * (1 + tf.nn.relu(exponent - _HIGHEST))
+@tf.custom_gradient
+def _exp(exponent: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """exp, continued by its tangent where it would overflow.
+
+    With its slope by hand: TensorFlow's own takes three times as many operations.
+    """
+    slope = tf.exp(tf.minimum(exponent, _HIGHEST))
+    value = slope * (1 + tf.nn.relu(exponent - _HIGHEST))
+    return value, lambda upstream: upstream * slope
