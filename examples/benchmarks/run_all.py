@@ -40,6 +40,10 @@ COMPARISONS = {
         (),
         ("--methods=dcl,nnclr", "--turns=1", "--steps=1", "--batch_size=16"),
     ),
+    "bare_energies": (
+        (),
+        ("--methods=rbm_pcd,ratio_matching", "--turns=1", "--batch_size=8"),
+    ),
     "input_pipeline": (
         (),
         ("--cases=convnet_32", "--turns=1", "--images=256"),
@@ -53,7 +57,10 @@ COMPARISONS = {
         (PEER,),
         ("--repeats=1", "--steps=10", "--temperatures=500"),
     ),
-    "rbm_updates": (("--batches=10,100,1000",), ("--batches=100", "--repeats=1")),
+    "rbm_updates": (
+        ("--batches=10,100,1000",),
+        ("--batches=100", "--repeats=1", "--images=1000"),
+    ),
 }
 PACKAGES = ("tensorflow", "keras", "keras-cv", "scikit-learn", "numpy")
 PEER_PACKAGES = ("torch", "torchvision", "lightly", "torchebm")

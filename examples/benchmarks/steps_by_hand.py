@@ -23,17 +23,19 @@ class Parts(NamedTuple):
         before: Returns what the loss needs and no gradient reaches.
         after: Takes what is to be kept, and writes it.
         optimizer: Takes variables; returns a function of their gradients.
+        variables: What is trained; None: what the model trains.
     """
 
     loss: Callable
     before: Callable = lambda: None
     after: Callable = lambda kept: None
     optimizer: Callable = momentum_sgd
+    variables: list | None = None
 
 
 def compiled(model, parts):
     """Returns a function that takes a step and returns its loss."""
-    variables = model.trainable_variables
+    variables = parts.variables or model.trainable_variables
     descend = parts.optimizer(variables)
 
     @tf.function(autograph=False)
@@ -41,11 +43,27 @@ def compiled(model, parts):
         given = parts.before()
         with tf.GradientTape() as tape:
             loss, kept = parts.loss(given)
-        descend(tape.gradient(loss, [v.value for v in variables]))
+        values = [v.value for v in variables]
+        descend(tape.gradient(loss, values, unconnected_gradients="zero"))
         parts.after(kept)
         return loss
 
     return step
+
+
+def in_a_loop(step):
+    """Returns a function of a number, which takes as many steps in one call."""
+
+    @tf.function(autograph=False)
+    def loop(steps):
+        return tf.while_loop(
+            lambda number, _: number < steps,
+            lambda number, _: (number + 1, step()),
+            (tf.constant(0), tf.constant(0.0)),
+            parallel_iterations=1,
+        )[1]
+
+    return loop
 
 
 def unit(x):
