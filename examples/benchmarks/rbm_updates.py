@@ -35,10 +35,7 @@ RATE = energies_by_hand.RATES["sgd"]
 def batches_of(data, batch):
     """Returns the batches, ready in memory."""
     batches = tf.data.Dataset.from_tensor_slices(data).batch(batch, drop_remainder=True)
-    options = tf.data.Options()
-    # An iterator's end waits for the thread that tunes, here half as long as a pass.
-    options.autotune.enabled = False
-    return batches.cache().prefetch(2).with_options(options)
+    return batches.cache().prefetch(2)
 
 
 def pcd(batch):

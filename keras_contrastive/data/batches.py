@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive._untuned import untuned
 from keras_contrastive.data.checks import as_integer, check_images
 
 # In the place of a step in a seed; steps are counted from 0.
@@ -117,10 +118,7 @@ def seeded_batches(
     # replica when this is called in a strategy's scope, and nobody else can write it.
     epoch = tf.data.Dataset.range(first_epoch, tf.int64.max)
     if not repeat:
-        # Without the thread that would tune it, for which its destructor waits.
-        untuned = tf.data.Options()
-        untuned.autotune.enabled = False
-        epochs = iter(epoch.with_options(untuned))
+        epochs = iter(untuned(epoch))
         epoch = tf.data.Dataset.from_tensors(0).map(lambda _: next(epochs))
 
     in_memory = count * image_bytes <= cache_bytes
@@ -143,10 +141,6 @@ def seeded_batches(
     passes = passes.skip(first_batch)
     options = tf.data.Options()
     options.deterministic = True
-    if in_memory:
-        # An iterator's destructor may wait for the thread that tunes, which sleeps for
-        # as long as it has been there. What is left to do is as parallel as the cores.
-        options.autotune.enabled = False
     # Workers share out the batches: files are too few, and shuffled across workers.
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
@@ -154,7 +148,7 @@ def seeded_batches(
     cardinality = tf.data.experimental.assert_cardinality(
         tf.data.INFINITE_CARDINALITY if repeat else steps
     )
-    return passes.apply(cardinality).with_options(options)
+    return untuned(passes.apply(cardinality).with_options(options))
 
 
 def _gathered(

@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_contrastive._untuned import untuned
 from keras_contrastive.distribute.filled import filled, is_filled
 from keras_contrastive.distribute.step_function import StepFunction
 
@@ -49,6 +50,10 @@ class DistributedTrainer:
         batches there are.
         """
         self._steps = 1 if iterator is None else iterator.num_batches
+        # Of arrays Keras makes the dataset itself.
+        made = getattr(iterator, "_distributed_dataset", None)
+        if isinstance(made, tf.data.Dataset):
+            iterator._distributed_dataset = untuned(made)
 
     def make_train_function(self, force: bool = False) -> StepFunction:
         """Returns the function that takes training steps from an iterator."""
@@ -74,6 +79,8 @@ class DistributedTrainer:
     ) -> Any:
         """Returns outputs for all rows, on every process; see `keras.Model.predict`."""
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
+        if isinstance(x, tf.data.Dataset):
+            x = untuned(x)
         replicas = self.distribute_strategy.num_replicas_in_sync
         if replicas == 1:
             return super().predict(x, batch_size=batch_size, **options)

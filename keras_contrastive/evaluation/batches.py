@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_contrastive._untuned import untuned
+
 _SLACK = 1e-3
 
 
@@ -28,7 +30,7 @@ def examples(source: Any) -> tf.data.Dataset:
     if not isinstance(source, tf.data.Dataset):
         source = _from_arrays(source)
     _check_element(source.element_spec)
-    dataset = source.map(_named)
+    dataset = untuned(source.map(_named))
     spec = dataset.element_spec["image"]
     if spec.shape.rank not in (3, 4):
         raise ValueError(

@@ -112,9 +112,4 @@ def training_batches(
         return images, example["label"]
 
     batches = tf.data.Dataset.zip(batches, seeds)
-    batches = batches.map(prepared, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-    # Each epoch ends with an iterator's destructor, which would wait for the thread
-    # that tunes, up to as long again as the epoch took.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return batches.with_options(options)
+    return batches.map(prepared, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_contrastive._untuned import untuned
 from keras_contrastive.distribute import (
     DistributedTrainer,
     replica_count,
@@ -130,7 +131,7 @@ class ContrastiveModel(DistributedTrainer, SavedWhole, keras.Model):
     def _prepared(self, x: Any, training: bool) -> Any:
         if not isinstance(x, tf.data.Dataset):
             return x
-        dataset = x.map(
+        dataset = untuned(x).map(
             lambda *element: select(
                 element[0] if len(element) == 1 else element, self.features
             ),

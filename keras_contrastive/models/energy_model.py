@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_contrastive import _seeded
+from keras_contrastive._untuned import untuned
 from keras_contrastive.distribute import replica_count, replica_index
 from keras_contrastive.energies import Energy
 from keras_contrastive.models.base import ContrastiveModel
@@ -199,7 +200,7 @@ class EnergyModel(ContrastiveModel):
     def _prepared(self, x: Any, training: bool) -> Any:
         if not isinstance(x, tf.data.Dataset):
             return x
-        points = x.map(
+        points = untuned(x).map(
             lambda *element: select_points(
                 element[0] if len(element) == 1 else element
             ),

@@ -133,6 +133,15 @@ def test_the_rbm_benchmark_times_all_of_them(monkeypatch, capsys):
     assert abs(float(rows[2][3].split()[0]) - rates[1] / rates[2]) < 0.02 + 1 / rates[2]
 
 
+def test_what_lies_between_epochs_is_measured(capsys):
+    benchmark("between_epochs").main(["--images=400", "--epochs=2", "--turns=1"])
+    rows = [x[2:-2].split(" | ") for x in capsys.readouterr().out.splitlines()[2:]]
+    assert [x[:2] for x in rows] == [["400", "as it is"], ["400", "tuned"]]
+    for _, _, wait, epoch in rows:
+        assert float(wait.split()[0].replace(",", "")) >= 0
+        assert float(epoch.split()[0]) > 0
+
+
 def bare_steps(monkeypatch):
     """Returns the benchmark with a net of four filters."""
     module, create = benchmark("bare_steps"), kc.encoders.create
