@@ -16,10 +16,12 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     Args:
         dataset: Any; one whose options say whether it is tuned stays as it is.
     """
-    if dataset.options().autotune.enabled is not None:
+    said = dataset.options().autotune
+    if said.enabled is not None:
         return dataset
     options = tf.data.Options()
     options.autotune.enabled = False
-    # Which is 16 otherwise, on larger machines as well.
-    options.autotune.initial_parallelism = os.cpu_count() or 1
+    if said.initial_parallelism is None:
+        # Else at most 16, on larger machines as well.
+        options.autotune.initial_parallelism = os.cpu_count() or 1
     return dataset.with_options(options)

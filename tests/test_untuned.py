@@ -33,6 +33,14 @@ def test_a_dataset_is_as_parallel_as_the_machine_and_else_the_same():
     assert found.options().deterministic is False
 
 
+def test_a_parallelism_that_was_asked_for_stays():
+    options = tf.data.Options()
+    options.autotune.initial_parallelism = 3
+    found = untuned(tf.data.Dataset.range(5).with_options(options))
+    assert found.options().autotune.initial_parallelism == 3
+    assert found.options().autotune.enabled is False
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_what_its_owner_said_stays(enabled):
     dataset = told(tf.data.Dataset.range(5), enabled)

@@ -89,7 +89,9 @@ class ContrastiveModel(DistributedTrainer, SavedWhole, keras.Model):
         Args:
             x: A batched `tf.data.Dataset` of images, `(images, labels)`,
                 `{"image", ...}` or `{"views": (a, b), ...}`, or an array of images.
-                Features that the model does not use are dropped.
+                Features that the model does not use are dropped. tf.data tunes a
+                dataset only where its own options say so, as an epoch would wait for
+                that at its end.
             *args: As for `keras.Model.fit`.
             **kwargs: As for `keras.Model.fit`. `initial_batch`: how many batches of
                 the first epoch a run that was cut off there has taken; `x` begins
