@@ -78,13 +78,15 @@ def test_fit_and_evaluate_tune_nothing(kind, seen):
     assert seen == [False] * 6
 
 
-def test_embeddings_tune_nothing(seen):
+def test_replicas_are_handed_what_is_not_tuned():
+    """Before tf.distribute gives each its share, and iterators of its own."""
+    points = tf.data.Dataset.from_tensor_slices(POINTS).batch(4)
     images = np.random.default_rng(0).uniform(size=[4, 8, 8, 1]).astype("float32")
     views = tf.data.Dataset.from_tensors({"views": (images, images)})
-    made = kc.models.SimCLR(kc.encoders.create("mlp", (8, 8, 1)), seed=0)
-    made.compile("sgd")
-    made.fit(views, epochs=2, verbose=0)
-    assert seen == [False] * 2
+    embedding = kc.models.SimCLR(kc.encoders.create("mlp", (8, 8, 1)), seed=0)
+    for made, dataset in ((model(), points), (embedding, views)):
+        prepared = made._prepared(dataset, training=True)
+        assert prepared.options().autotune.enabled is False
 
 
 def test_fit_tunes_what_it_is_told_to(seen):

@@ -9,8 +9,8 @@ a step; a network of three convolutions on images of 28 x 28 pixels, with 64; a
 Boltzmann machine of 784 bits, with 100; and a network of two dense layers on points of
 two numbers, with 200, its partition function summed over a grid of 100 x 100.
 
-That both sides do the same arithmetic is checked: with all random numbers in the middle
-of their range, and from equal weights and particles, the losses of the first steps must
+That both sides do the same arithmetic is checked: with one half in the place of every
+random number, and from equal weights and particles, the losses of the first steps must
 agree. Then both are made again, with random numbers.
 
 The sides take turns, short ones, of ten steps a call. A ratio is the median of the
@@ -146,8 +146,8 @@ def points_of(energy, count):
 
 
 @contextlib.contextmanager
-def in_the_middle():
-    """Puts all random numbers of both sides in the middle of their range."""
+def without_chance():
+    """Puts one half in the place of every random number of both sides."""
     with contextlib.ExitStack() as stack:
         for place, name, value in (
             (_seeded, "uniform", lambda shape, seed: tf.fill(shape, 0.5)),
@@ -178,7 +178,7 @@ def both_steps(name, count):
 
 def check(name, count):
     """Stops at sides that do not do the same arithmetic."""
-    with in_the_middle():
+    with without_chance():
         model, batches, hand = both_steps(name, count)
         losses = [float(model.loss_mean.result())]
         for _ in range(bare_methods.CHECKED - 1):
