@@ -4,8 +4,8 @@ Two things would make them differ between a pipeline and a step that XLA compile
 TensorFlow picks an algorithm by device unless it is told one, and XLA makes floats of
 the random bits in another way. So the bits are drawn, and the floats made here.
 
-The bits are those of `tf.random.stateless_uniform(alg="philox")`, drawn with a third of
-its operations: a step of an energy model has a dozen draws, most of a single number.
+The bits are those of `tf.random.stateless_uniform(alg="philox")`, drawn with fewer
+operations: a step of an energy model has many draws, most of them of a single number.
 """
 
 import math

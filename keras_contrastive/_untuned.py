@@ -9,9 +9,9 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Returns a dataset whose iterators end at once.
 
     An iterator of TensorFlow 2.21 has a thread that tunes its pipeline, and at its end
-    often waits for that thread, which sleeps for up to as long as it has been there: a
-    finite dataset then loses up to half of an epoch after each. Without the thread,
-    what is left to tf.data is as parallel as the machine has cores.
+    may wait for that thread, which sleeps for up to as long as it has been there: after
+    an epoch over a finite dataset. Without the thread, what is left to tf.data is as
+    parallel as the machine has cores.
 
     Args:
         dataset: Any; one whose options say whether it is tuned stays as it is.

@@ -11,6 +11,7 @@ import keras_contrastive as kc
 from keras_contrastive._untuned import untuned
 from keras_contrastive.distribute.step_function import StepFunction
 from keras_contrastive.evaluation.batches import clean_batches, examples
+from keras_contrastive.evaluation.labelled import training_batches
 
 POINTS = np.random.default_rng(0).integers(0, 2, [8, 6]).astype("float32")
 
@@ -99,8 +100,10 @@ def test_fit_tunes_what_it_is_told_to(seen):
 def test_batches_and_what_evaluates_tune_nothing(cache_bytes):
     images = {"image": np.zeros([8, 4, 4, 1], np.uint8)}
     dataset = tf.data.Dataset.from_tensor_slices(images)
+    labelled = dataset.map(lambda x: {**x, "label": tf.constant(0)})
     for made in (
         kc.data.batches(dataset, 4, cache_bytes=cache_bytes),
         clean_batches(examples(dataset), 4),
+        training_batches(examples(labelled), 8, 4, None, None, seed=0),
     ):
         assert made.options().autotune.enabled is False

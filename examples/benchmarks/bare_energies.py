@@ -19,10 +19,10 @@ turns' ratios, with the lowest and the highest; above 1 the library is the faste
 
 import argparse
 import contextlib
-import time
 from unittest import mock
 
 import bare_methods
+import bare_steps
 import energies_by_hand as by_hand
 import keras
 import numpy as np
@@ -34,7 +34,6 @@ import keras_contrastive as kc
 from keras_contrastive import _seeded
 
 M, E, S = kc.models, kc.energies, kc.samplers
-OURS, HAND = "keras_contrastive", "by hand"
 STEPS_PER_CALL = 10
 BITS, HIDDEN, IMAGE, NODES = 784, 500, (28, 28, 1), 100
 WALK = S.Langevin.short_run(step_size=10, noise=0.005, clip=0.03)
@@ -180,39 +179,25 @@ def check(name, count):
     """Stops at sides that do not do the same arithmetic."""
     with without_chance():
         model, batches, hand = both_steps(name, count)
-        losses = [float(model.loss_mean.result())]
-        for _ in range(bare_methods.CHECKED - 1):
-            model.reset_metrics()
-            model.train_function._one(next(batches))
-            losses.append(float(model.loss_mean.result()))
-        other = [float(hand()) for _ in losses]
-    bare_methods.check_alike(name, np.array([losses, other]))
+        losses = bare_methods.first_losses(
+            model, lambda: model.train_function._one(next(batches))["loss"], hand
+        )
+    bare_methods.check_alike(name, losses)
 
 
 def sides_of(name, count, calls):
     """Returns side -> a function that runs a turn and returns points a second."""
     check(name, count)
     model, batches, hand = both_steps(name, count)
-    steps = tf.constant(STEPS_PER_CALL)
-    loop = in_a_loop(hand)
-
-    def rate(step):
-        def run():
-            start = time.perf_counter()
-            for _ in range(calls):
-                loss = float(step())
-            if not np.isfinite(loss):
-                raise FloatingPointError(f"A loss must be finite: {loss}.")
-            seconds = time.perf_counter() - start
-            return calls * STEPS_PER_CALL * count / seconds
-
-        run()
-        return run
-
-    return {
-        OURS: rate(lambda: model.train_function._many(batches, steps)["loss"]),
-        HAND: rate(lambda: loop(steps)),
+    loop, steps = in_a_loop(hand), tf.constant(STEPS_PER_CALL)
+    sides = {
+        bare_steps.OURS: lambda: model.train_function._many(batches, steps)["loss"],
+        bare_steps.HAND: lambda: loop(steps),
     }
+    for ten in sides.values():
+        ten()
+    points = STEPS_PER_CALL * count
+    return {side: bare_steps.rate_of(ten, points, calls) for side, ten in sides.items()}
 
 
 def main(arguments=None):

@@ -18,10 +18,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
-from rbm_updates import VISIBLE, pcd
+from rbm_updates import RATE, STEPS_PER_CALL, VISIBLE, pcd
 from turns import head, row
 
-BATCH, STEPS_PER_CALL = 100, 10
+BATCH = 100
 
 
 class Waits(keras.callbacks.Callback):
@@ -78,7 +78,7 @@ def main(arguments=None):
         options.autotune.enabled = True
         sides = {"as it is": dataset, "tuned": dataset.with_options(options)}
         model = pcd(BATCH)
-        model.compile(keras.optimizers.SGD(0.05), steps_per_execution=STEPS_PER_CALL)
+        model.compile(keras.optimizers.SGD(RATE), steps_per_execution=STEPS_PER_CALL)
         model.fit(dataset, verbose=0)
         found = {name: ([], []) for name in sides}
         for _ in range(args.turns):

@@ -171,7 +171,7 @@ class EnergyModel(ContrastiveModel):
         return check
 
     def _check(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Operation | None:
-        """Returns one check of both, as each costs a small energy's step a percent."""
+        """Returns one check of both, as each takes its share of a small step."""
         holds = tf.math.is_finite(loss)
         # Under float16 an overflow is a step that the optimizer skips.
         if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
